@@ -1,0 +1,48 @@
+# `make test` and `make demo` set up everything themselves, on a machine with nothing installed.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export OMP_WAIT_POLICY := PASSIVE
+export HF_HUB_OFFLINE := 1
+export TOKENIZERS_PARALLELISM := false
+
+.PHONY: demo test check install bench docs format system clean
+
+install: $(VENV)/.installed  ## the virtual environment and every package, pinned
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "Python 3.11 or newer is needed"'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check torch==$$(sed -n 's/^torch==//p' constraints.txt)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[demo,sentence,track,wandb,dev]'
+	touch $@
+
+system:  ## a browser, for the test that opens the report
+	@command -v chromium >/dev/null 2>&1 || command -v google-chrome >/dev/null 2>&1 || \
+	  { echo "installing chromium for the test of the report"; \
+	    SUDO=$$(if [ "$$(id -u)" = 0 ]; then echo; else echo sudo; fi); \
+	    $$SUDO apt-get update -qq && $$SUDO apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core >/dev/null; }
+
+demo: install  ## the whole story, offline, on generated tickets
+	$(BIN)/tunewright demo
+
+test: install system  ## all that CI runs
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest
+
+check: install  ## the inner loop: format, lint, types, fast tests
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -m "not slow"
+
+bench: install  ## speed and quality, side by side with what a user would pick instead
+	$(BIN)/python -m benchmarks
+
+docs: install  ## the reference pages, from the code
+	$(BIN)/python docs/reference/generate.py
+
+clean:
+	rm -rf $(VENV) runs datasets demo build dist .mypy_cache .ruff_cache

@@ -1,0 +1,112 @@
+"""Errors a user can act on: what was found, what was wanted, what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import ClassVar
+
+
+class UserError(Exception):
+    """Base of every error that the user can mend. The command line prints it without a traceback.
+
+    Args:
+        found: what was met, with its file, row or key.
+        wanted: what would have been right.
+        next_step: what to do now.
+    """
+
+    exit_code: ClassVar[int] = 2
+
+    def __init__(self, found: str, wanted: str = "", next_step: str = "") -> None:
+        self.found, self.wanted, self.next_step = found, wanted, next_step
+        super().__init__(" ".join(_sentence(part) for part in (found, wanted, next_step) if part))
+
+
+class DataRefused(UserError):
+    """A policy of the recipe says ``refuse`` and the data has such rows."""
+
+    exit_code = 3
+
+
+class Diverged(UserError):
+    """Training left the finite numbers."""
+
+    exit_code = 4
+
+
+class ProofFailed(UserError):
+    """A saved artefact does not answer as the trained model did."""
+
+    exit_code = 5
+
+
+class Interrupted(UserError):
+    """The user pressed Ctrl-C; what was done is saved and the message says how to go on."""
+
+    exit_code = 130
+
+
+class Terminated(UserError):
+    """The process was asked to end (SIGTERM); what was done is saved and the message says how to go on."""
+
+    exit_code = 143
+
+
+class MissingExtra(UserError):
+    """A part of tunewright needs packages that were not installed with it."""
+
+    def __init__(self, what: str, extra: str) -> None:
+        super().__init__(f"{what} needs packages that are not installed", "", f"Install them: pip install 'tunewright[{extra}]'")
+
+
+class UnknownName(UserError, ValueError):
+    """A name that no member of a registry answers to."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        super().__init__(f"no {kind} is called {name!r}", hint(name, known))
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing wrong with a configuration, and where it stands in the file."""
+
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message}"
+
+
+class BadConfig(UserError, ValueError):
+    """Every problem of a configuration at once, so that one edit can mend them all."""
+
+    def __init__(self, problems: Sequence[Problem], where: str = "the recipe") -> None:
+        self.problems = list(problems)
+        lines = "\n".join(f"  {problem}" for problem in problems)
+        super().__init__(f"{len(problems)} problem(s) in {where}:\n{lines}")
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that looks most like ``name``, or None when none comes close.
+
+    >>> nearest("lable", ["text", "label"])
+    'label'
+    """
+    by_lower = {one.lower(): one for one in known}
+    found = get_close_matches(name.lower(), by_lower, n=1)
+    return by_lower[found[0]] if found else None
+
+
+def hint(name: str, known: Iterable[str]) -> str:
+    """A sentence that names the nearest known name, or the first twelve of them."""
+    known = sorted(known)
+    near = nearest(name, known)
+    shown = ", ".join(known[:12]) + (f" and {len(known) - 12} more" if len(known) > 12 else "")
+    return f"Did you mean {near!r}?" if near else f"Known: {shown or 'none'}."
+
+
+def _sentence(part: str) -> str:
+    part = part.strip()
+    return part if part.endswith((".", "?", "!", ":", "\n")) or "\n" in part else part + "."

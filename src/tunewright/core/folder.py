@@ -1,0 +1,145 @@
+"""Files that are either whole or absent: written beside, flushed to the disk, then renamed."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from tunewright.core.errors import UserError
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hex."""
+    digest = sha256()
+    with path.open("rb") as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def text_hash(*parts: str) -> str:
+    """SHA-256 of several texts, kept apart from each other, in hex."""
+    digest = sha256()
+    for part in parts:
+        data = part.encode("utf-8", "surrogatepass")
+        digest.update(len(data).to_bytes(8, "big") + data)
+    return digest.hexdigest()
+
+
+def write_bytes(path: Path, data: bytes) -> Path:
+    """Write a file so that a kill at any moment leaves the old one or the new one, never half of it.
+
+    Raises:
+        UserError: the folder cannot be written or the disk is full.
+    """
+    with whole(path) as half:
+        half.write_bytes(data)
+    return path
+
+
+def write_text(path: Path, text: str) -> Path:
+    """``write_bytes`` for text, in UTF-8."""
+    return write_bytes(path, text.encode("utf-8", "surrogatepass"))
+
+
+def write_json(path: Path, value: Any) -> Path:
+    """``write_bytes`` for JSON: indented, in the order given, NaN refused."""
+    return write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_json(path: Path, made_by: str = "tunewright run") -> Any:
+    """What ``write_json`` wrote.
+
+    Raises:
+        UserError: the file is missing (named with the command that makes it) or is not JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing", "", f"It is written by: {made_by}") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is not valid JSON ({error})", "", f"Delete it and make it again: {made_by}") from None
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """Yield a name beside ``path`` to write a file or a folder to; it takes the place of ``path`` when the block ends well.
+
+    Raises:
+        UserError: the folder cannot be written or the disk is full; nothing half-written stays.
+    """
+    half = path.with_name(f".{path.name}.{uuid4().hex[:8]}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield half
+        _flush(half)
+        if half.is_dir() and path.exists():
+            shutil.rmtree(path)
+        os.replace(half, path)
+        _flush_folder(path.parent)
+    except OSError as error:
+        raise UserError(f"{path} cannot be written ({error.strerror or error})", "",
+                        "Choose another place with output_dir (or --set output_dir=...), or make room there") from error
+    finally:
+        if half.is_dir():
+            shutil.rmtree(half, ignore_errors=True)
+        else:
+            half.unlink(missing_ok=True)
+
+
+def append_line(path: Path, value: Any) -> None:
+    """Add one JSON line to a journal and flush it to the disk.
+
+    Raises:
+        UserError: the file cannot be written or the disk is full.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n")
+            stream.flush()
+            os.fsync(stream.fileno())
+    except OSError as error:
+        raise UserError(f"{path} cannot be written ({error.strerror or error})", "", "Make room, or choose another output_dir") from error
+
+
+def read_lines(path: Path) -> list[Any]:
+    """The values of a journal; a last line that a kill cut short is left out."""
+    if not path.exists():
+        return []
+    values = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            values.append(json.loads(line))
+        except json.JSONDecodeError:
+            break
+    return values
+
+
+def tree_hashes(root: Path, skip: tuple[str, ...] = ()) -> dict[str, str]:
+    """SHA-256 of every file below ``root``, by relative path, in name order; names that begin with a prefix of ``skip`` are left out."""
+    files = sorted(path for path in root.rglob("*") if path.is_file())
+    names = {path.relative_to(root).as_posix(): path for path in files}
+    return {name: file_hash(path) for name, path in names.items() if not name.startswith(skip) and not name.endswith(".part")}
+
+
+def _flush(path: Path) -> None:
+    for one in [path, *path.rglob("*")] if path.is_dir() else [path]:
+        if one.is_file():
+            with one.open("rb") as stream:
+                os.fsync(stream.fileno())
+
+
+def _flush_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

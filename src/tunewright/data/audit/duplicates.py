@@ -1,0 +1,109 @@
+"""The same text more than once: with the same label, nearly the same, or with another label."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+import numpy as np
+
+from tunewright.core.schema import SPLITS, Policy
+from tunewright.data.audit.base import TRAIN, Hit, Looked, Rule, rows_word
+
+
+class ConflictingLabel(Rule):
+    """The same text (but for case, blanks and punctuation) with different labels: at most one of them can be right."""
+
+    looks_at: ClassVar = ("label", "labels")
+    cost: ClassVar = "one pass over the texts, in Arrow"
+    remedy: ClassVar = "Have the rows labelled again; drop removes all of them, because nothing here says which one is right"
+    recipe: ClassVar = "data.policy.conflicting-label: drop"
+
+    def look(self, looked: Looked) -> Iterator[Hit]:
+        texts, labels = looked.normal_texts, looked.whole_labels
+        rows = np.flatnonzero(_varied(texts, labels))
+        if len(rows):
+            groups = _numbered(texts[rows])
+            message = f"{rows_word(len(rows))} whose text stands with another label elsewhere ({groups.max() + 1:,} texts)"
+            yield Hit(message, rows, "the same text stands with another label elsewhere", groups)
+
+
+class ExactDuplicate(Rule):
+    """The same text with the same label again in the same split. Only train lets copies go: a given share of copies is part of the test."""
+
+    when: ClassVar = "split"
+    severity: ClassVar = "info"
+    cost: ClassVar = "one pass over the texts, in Arrow"
+    default: ClassVar[Policy] = "drop"
+    remedy: ClassVar = "Keep one copy of each row in train"
+    recipe: ClassVar = "data.policy.exact-duplicate: drop"
+
+    def look(self, looked: Looked) -> Iterator[Hit]:
+        yield from _copies(
+            looked, _pairs(looked.exact_texts, looked.whole_labels), "saying word for word the same as an earlier row, label included"
+        )
+
+
+class NormalisedDuplicate(Rule):
+    """The same label, and texts that differ only in case, blanks, punctuation or Unicode form, in the same split."""
+
+    when: ClassVar = "split"
+    severity: ClassVar = "info"
+    cost: ClassVar = "one pass over the texts, in Arrow"
+    remedy: ClassVar = "Keep one row of each group in train"
+    recipe: ClassVar = "data.policy.normalised-duplicate: drop"
+
+    def look(self, looked: Looked) -> Iterator[Hit]:
+        alike = _pairs(looked.normal_texts, looked.whole_labels)
+        differ = _varied(_pairs(alike, looked.split.astype(np.int64)), looked.exact_texts)
+        message = "saying the same as an earlier row but for case, blanks or punctuation, with the same label"
+        yield from _copies(looked.only(differ), alike[differ], message, np.flatnonzero(differ))
+
+
+def _copies(looked: Looked, same: np.ndarray, what: str, numbers: np.ndarray | None = None) -> Iterator[Hit]:
+    """One hit for all rows that have the same number as another row of their split; removable are the later ones in train.
+
+    ``numbers`` gives the index of each row among all rows, where ``looked`` holds only some.
+    """
+    keys = _pairs(same, looked.split.astype(np.int64))
+    rows = np.flatnonzero(_shared(keys))
+    if not len(rows):
+        return
+    first = np.zeros(len(keys), dtype=bool)
+    first[np.unique(keys, return_index=True)[1]] = True
+    later, split = ~first[rows], looked.split[rows]
+    counts = {SPLITS[at]: int((later & (split == at)).sum()) for at in np.unique(split).tolist()}
+    told = ", ".join(f"{count:,} in {name}" for name, count in counts.items())
+    message = f"{rows_word(int(later.sum()))} {what} ({told})"
+    whole = rows if numbers is None else numbers[rows]
+    yield Hit(message, whole, "an earlier row of train says the same", _numbered(keys[rows]), later & (split == TRAIN))
+
+
+def _pairs(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """(rows,) int: the same number where both are the same."""
+    codes: np.ndarray = np.unique(one * (other.max(initial=0) + 2) + other + 1, return_inverse=True)[1]
+    return codes
+
+
+def _shared(codes: np.ndarray) -> np.ndarray:
+    """(rows,) bool: another row has the same number."""
+    _, inverse, counts = np.unique(codes, return_inverse=True, return_counts=True)
+    shared: np.ndarray = counts[inverse] > 1
+    return shared
+
+
+def _varied(codes: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """(rows,) bool: rows with the same number have different values."""
+    _, inverse = np.unique(codes, return_inverse=True)
+    low, high = np.full(inverse.max(initial=-1) + 1, np.iinfo(np.int64).max), np.full(inverse.max(initial=-1) + 1, -1)
+    np.minimum.at(low, inverse, values)
+    np.maximum.at(high, inverse, values)
+    varied: np.ndarray = low[inverse] != high[inverse]
+    return varied
+
+
+def _numbered(codes: np.ndarray) -> np.ndarray:
+    """The same groups, numbered from 0 in the order in which they first appear."""
+    _, first, inverse = np.unique(codes, return_index=True, return_inverse=True)
+    numbered: np.ndarray = np.argsort(np.argsort(first))[inverse]
+    return numbered

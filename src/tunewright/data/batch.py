@@ -1,0 +1,54 @@
+"""The order of rows in training: shuffled, in batches of like length, always as many rows per step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from tunewright.core.chance import array_generator
+
+STEPS_PER_BLOCK = 50
+"""Steps whose rows are sorted by length together; larger blocks pad less and shuffle less."""
+
+Order = Callable[[int], list[list[int]]]
+
+
+def batches(lengths: Sequence[int], step_rows: int, micro_rows: int, seed: int, bucket: bool = True) -> Order:
+    """An order of micro-batches for each epoch, always the same for the same epoch.
+
+    Args:
+        lengths: tokens of each row.
+        step_rows: rows per optimizer step; the last step of an epoch has what is left.
+        micro_rows: rows per forward pass; divides ``step_rows``.
+        seed: of the run.
+        bucket: whether rows of a step are of similar length.
+
+    Returns:
+        A function from the epoch (from 0) to its micro-batches, each a list of row indices; every row stands in it once.
+    """
+    measured = np.asarray(lengths)
+
+    def order(epoch: int) -> list[list[int]]:
+        rng = array_generator(seed, "order", epoch)
+        rows = rng.permutation(len(measured))
+        if not bucket:
+            steps = [rows[start : start + step_rows] for start in range(0, len(rows), step_rows)]
+        else:
+            steps = _bucketed(rows, measured, step_rows, rng)
+        return [step[start : start + micro_rows].tolist() for step in steps for start in range(0, len(step), micro_rows)]
+
+    return order
+
+
+def _bucketed(rows: np.ndarray, lengths: np.ndarray, step_rows: int, rng: np.random.Generator) -> list[np.ndarray]:
+    """Steps of like length, in random order; the short one, when rows do not divide, comes last."""
+    full = len(rows) // step_rows * step_rows
+    rest = rows[full:]
+    steps = []
+    for start in range(0, full, step_rows * STEPS_PER_BLOCK):
+        block = rows[start : min(start + step_rows * STEPS_PER_BLOCK, full)]
+        block = block[np.argsort(lengths[block], kind="stable")]
+        steps += [block[at : at + step_rows] for at in range(0, len(block), step_rows)]
+    shuffled = [steps[index] for index in rng.permutation(len(steps))]
+    return [*shuffled, rest] if len(rest) else shuffled

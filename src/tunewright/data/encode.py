@@ -1,0 +1,92 @@
+"""Rows encoded once and kept: by content, tokenizer, task and code."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tunewright.core.folder import file_hash, text_hash, whole
+from tunewright.core.schema import Row
+from tunewright.tasks import collate
+from tunewright.tasks.base import Encoded, Task
+
+BATCH = 4096
+
+
+@dataclass(frozen=True)
+class EncodedRows:
+    """All rows of a split as the model sees them."""
+
+    encoded: tuple[Encoded, ...]
+    from_cache: bool
+
+    @property
+    def pieces(self) -> list[Mapping[str, Any]]:
+        """The pieces of all rows, in their order."""
+        return [piece for one in self.encoded for piece in one.pieces]
+
+    @property
+    def lengths(self) -> list[int]:
+        """Tokens of each piece."""
+        return [len(piece["input_ids"]) for piece in self.pieces]
+
+
+def encode(rows: Sequence[Row], task: Task, tokenizer: Any, max_tokens: int, cache: Path | None) -> EncodedRows:
+    """Encode rows, or take what an earlier run left in ``cache``.
+
+    The key is a hash over the rows' roles, the tokenizer, the task with its labels, ``max_tokens`` and the code that encodes.
+    """
+    place = cache / f"{_key(rows, task, tokenizer, max_tokens)}.parquet" if cache else None
+    if place and place.exists() and (kept := _read(place, len(rows))):
+        return EncodedRows(kept, from_cache=True)
+    encoded = [one for start in range(0, len(rows), BATCH) for one in task.encode(rows[start : start + BATCH], tokenizer, max_tokens)]
+    if place:
+        with whole(place) as half:
+            pq.write_table(_table(encoded), half, compression="zstd")
+    return EncodedRows(tuple(encoded), from_cache=False)
+
+
+def _key(rows: Sequence[Row], task: Task, tokenizer: Any, max_tokens: int) -> str:
+    content = sha256()
+    names = [role.name for role in task.roles()]
+    for row in rows:
+        content.update(json.dumps([row.get(name) for name in names], ensure_ascii=False, default=str).encode("utf-8", "surrogatepass") + b"\n")
+    code = [file_hash(Path(inspect.getfile(one))) for one in (type(task), collate)]
+    reader = tokenizer.backend_tokenizer.to_str() if hasattr(tokenizer, "backend_tokenizer") else repr(tokenizer)
+    return text_hash(content.hexdigest(), _without_limits(reader), type(tokenizer).__name__, task.model_dump_json(), str(max_tokens), *code)[:32]
+
+
+def _without_limits(reader: str) -> str:
+    """A tokenizer's own description, without the truncation and padding that its last call left in it."""
+    values = json.loads(reader)
+    return json.dumps({name: value for name, value in values.items() if name not in {"truncation", "padding"}})
+
+
+def _table(encoded: Sequence[Encoded]) -> pa.Table:
+    pieces = [{**piece, "_of": index} for index, one in enumerate(encoded) for piece in one.pieces]
+    columns = dict.fromkeys(name for piece in pieces for name in piece)
+    table = pa.table({name: pa.array([piece.get(name) for piece in pieces]) for name in columns})
+    counts = {"tokens": [one.tokens for one in encoded], "cut": [one.cut for one in encoded]}
+    return table.replace_schema_metadata({"counts": json.dumps(counts)})
+
+
+def _read(place: Path, rows: int) -> tuple[Encoded, ...] | None:
+    try:
+        table = pq.read_table(place)
+        counts = json.loads(table.schema.metadata[b"counts"])
+    except (pa.ArrowException, OSError, KeyError, TypeError, ValueError):
+        return None  # a damaged cache is made again
+    if len(counts["tokens"]) != rows:
+        return None
+    pieces: list[list[dict[str, Any]]] = [[] for _ in range(rows)]
+    for piece in table.to_pylist():
+        pieces[piece.pop("_of")].append({name: value for name, value in piece.items() if value is not None})
+    return tuple(Encoded(tuple(own), tokens, cut) for own, tokens, cut in zip(pieces, counts["tokens"], counts["cut"], strict=True))

@@ -1,0 +1,1 @@
+"""One file per family of formats. The door is ``tunewright.data.read``."""

@@ -1,0 +1,128 @@
+"""The ``data`` section of a recipe. Imports no Arrow and no pandas."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, get_args
+
+from pydantic import Field, PlainSerializer, WithJsonSchema, field_validator, model_validator
+
+from tunewright.core.config import Config
+from tunewright.core.errors import BadConfig, Problem, hint
+from tunewright.core.schema import SPLITS, Policy
+from tunewright.data.audit import RULES
+
+_WORDS = {"keep": "kept", "drop": "dropped", "fix": "fixed", "refuse": "refused"}
+_PLACES = {"type": ["string", "array"], "items": {"type": "string"}, "minLength": 1, "minItems": 1}
+
+
+def _written(source: Any) -> Any:
+    """The source as a recipe can hold it: paths and lists as they are, an object of Python by its type."""
+    if isinstance(source, Mapping):
+        return {str(split): _written(one) for split, one in source.items()}
+    if isinstance(source, (list, tuple)) and all(isinstance(one, (str, Path)) for one in source):
+        return [str(one) for one in source]
+    return str(source) if isinstance(source, (str, Path)) else f"<{type(source).__name__}>"
+
+
+Source = Annotated[
+    Any,
+    PlainSerializer(_written),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                _PLACES,
+                {"type": "object", "properties": dict.fromkeys(SPLITS, _PLACES), "required": ["train"], "additionalProperties": False},
+            ]
+        }
+    ),
+]
+"""A file, glob, folder, Hub id or prepared dataset; a list of files; ``{train: ..., test: ...}``; from Python a DataFrame too."""
+
+
+class SplitSettings(Config):
+    """How the splits that the source does not name are made from its training rows."""
+
+    by: Literal["stratified", "random"] = "stratified"
+    """``stratified`` gives every split the labels in the same shares; ``random`` leaves them to chance.
+    Copies of a text stay together in both."""
+    validation: float = Field(0.1, gt=0, lt=1)
+    """Share of the rows that choose the checkpoint; not used where the source names a validation split."""
+    test: float = Field(0.1, gt=0, lt=1)
+    """Share of the rows that are locked away for the quoted score; not used where the source names a test split."""
+
+    @model_validator(mode="after")
+    def _leaves_rows_to_train(self) -> Self:
+        if self.validation + self.test >= 1:
+            raise ValueError(
+                f"validation and test together take {self.validation + self.test:g} of the rows; something below 1 leaves rows to train"
+            )
+        return self
+
+
+class DataSettings(Config):
+    """Where the rows come from, which column plays which part, and what happens to rows that a rule finds."""
+
+    source: Source
+    """A file, glob, folder, Hub id or prepared dataset; or ``{train: a.jsonl, test: b.jsonl}``. A missing split is made from train."""
+    columns: dict[str, str] = Field(default_factory=dict)
+    """The task's roles -> the table's columns, as ``{text: body, label: queue}``; a role left out is looked for under its own name."""
+    policy: dict[str, Policy] = Field(default_factory=dict)
+    """Audit rule -> ``keep``, ``drop``, ``fix`` or ``refuse``; rules left out keep their default."""
+    split: SplitSettings = Field(default_factory=SplitSettings)
+    """How missing splits are made."""
+    name: str | None = Field(None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    """What the dataset is called; left out, it is named after its file."""
+
+    @field_validator("source")
+    @classmethod
+    def _names_something(cls, source: Any) -> Any:
+        if isinstance(source, Mapping):
+            _check_splits(source)
+        elif source is None or (isinstance(source, (str, list, tuple)) and not source):
+            raise ValueError("name a file, a folder, a list of files, or {train: ..., test: ...}")
+        return source
+
+    @field_validator("policy", mode="before")
+    @classmethod
+    def _rules_can(cls, policy: Any) -> Any:
+        if isinstance(policy, Mapping):
+            problems = [Problem(str(name), problem) for name, wanted in policy.items() if (problem := _cannot(str(name), wanted))]
+            if problems:
+                raise BadConfig(problems)
+        return policy
+
+    @field_validator("columns")
+    @classmethod
+    def _one_column_each(cls, columns: dict[str, str]) -> dict[str, str]:
+        roles: dict[str, str] = {}
+        for role, column in columns.items():
+            if column in roles:
+                raise ValueError(f"column {column!r} is given to both {roles[column]!r} and {role!r}; each role has a column of its own")
+            roles[column] = role
+        return columns
+
+
+def _check_splits(source: Mapping[Any, Any]) -> None:
+    problems = [Problem(str(name), f"no split is called {str(name)!r}. {hint(str(name), SPLITS)}") for name in source if name not in SPLITS]
+    problems += [
+        Problem(str(name), "name a file or a list of files")
+        for name, one in source.items()
+        if one is None or (isinstance(one, (str, list)) and not one)
+    ]
+    if "train" not in source and not problems:
+        problems = [Problem("train", "this split is needed: there is nothing to train on without it, and missing splits are made from it")]
+    if problems:
+        raise BadConfig(problems)
+
+
+def _cannot(name: str, wanted: Any) -> str:
+    """Why rule ``name`` cannot do what is ``wanted``, in words; empty when it can."""
+    places = RULES.places()
+    if name not in places:
+        return f"no audit rule is called {name!r}. {hint(name, places)}"
+    if not isinstance(wanted, str) or wanted not in get_args(Policy):
+        return f"{wanted!r} is no policy. {hint(str(wanted), get_args(Policy))}"
+    can = RULES.get(name).policies
+    return "" if wanted in can else f"these rows cannot be {_WORDS[wanted]}; known for this rule: {', '.join(can)}"

@@ -1,0 +1,1 @@
+"""What a model is worth: quality beside trivial baselines, each number with its interval."""

@@ -1,0 +1,22 @@
+"""Pure functions from answers to numbers, and the names under which a recipe may ask for them (``evaluate.metrics``)."""
+
+from __future__ import annotations
+
+METRICS: dict[str, str] = {
+    "accuracy": "tunewright.metrics.named:accuracy",
+    "balanced_accuracy": "tunewright.metrics.named:balanced_accuracy",
+    "f1": "tunewright.metrics.named:f1",
+    "f1_macro": "tunewright.metrics.named:f1",
+    "f1_micro": "tunewright.metrics.named:f1_micro",
+    "f1_weighted": "tunewright.metrics.named:f1_weighted",
+    "hamming_loss": "tunewright.metrics.named:hamming_loss",
+    "log_loss": "tunewright.metrics.named:log_loss",
+    "mcc": "tunewright.metrics.named:mcc",
+    "precision": "tunewright.metrics.named:precision",
+    "recall": "tunewright.metrics.named:recall",
+    "roc_auc": "tunewright.metrics.named:roc_auc",
+    "subset_accuracy": "tunewright.metrics.named:accuracy",
+    "top_3_accuracy": "tunewright.metrics.named:top_3_accuracy",
+    "top_5_accuracy": "tunewright.metrics.named:top_5_accuracy",
+}
+"""Name in a recipe -> ``module:function``; each function takes a ``ClassOutcome`` and gives one number."""

@@ -1,0 +1,1 @@
+"""Models: found, built, tuned by a method, saved, proved, and asked. The doors are build.py and predict.py."""

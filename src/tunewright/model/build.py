@@ -1,0 +1,164 @@
+"""The door of this folder for training: a base model in, a model ready to be trained out."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from tunewright.core.errors import MissingExtra, UserError
+from tunewright.core.folder import whole, write_json
+from tunewright.model.base import Base
+from tunewright.model.methods.base import Method
+from tunewright.model.settings import ModelSettings
+from tunewright.tasks.base import Task
+
+if TYPE_CHECKING:
+    from torch import nn
+
+SPECIALIST = "tunewright.json"
+"""Beside the model: the task with its labels, how rows are cut, and how the model is loaded."""
+
+
+@dataclass(frozen=True)
+class Built:
+    """A model ready to be trained."""
+
+    model: nn.Module
+    new_modules: tuple[str, ...]
+    """Paths, in the plain model, of the modules that the base checkpoint does not have."""
+    new_weights: frozenset[str]
+    """Names of their weights in ``model``; they get the head's learning rate."""
+
+
+def build(base: Base, settings: ModelSettings, task: Task, method: Method, seed: int) -> Built:
+    """Load the weights, add the head, apply the method.
+
+    Raises:
+        UserError: the weights cannot be read, or belong to another architecture.
+    """
+    import torch
+
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)  # the head is drawn here
+        if settings.pooling == "mean":
+            model, new = _mean_pooled(base, settings, task)
+        else:
+            model, new = _with_head(base, settings, task)
+        model = method.apply(model, new)
+    return Built(model, new, method.new_weights(model, new))
+
+
+def skeleton(base: Base, settings: ModelSettings, task: Task, method: Method) -> nn.Module:
+    """The same model with drawn weights: right in shape and size, worthless in its answers. Reads no weights."""
+    import transformers
+
+    if settings.pooling == "mean":
+        from tunewright.model.mean_pooled import MeanPooled
+
+        plain: nn.Module = MeanPooled(transformers.AutoModel.from_config(base.config), task.head_settings()["num_labels"], 0.1)
+    else:
+        config = _config(base, settings, task)
+        plain = getattr(transformers, task.head).from_config(config)
+    return method.apply(plain, ("classifier",) if hasattr(plain, "classifier") else ())
+
+
+def save(model: nn.Module, folder: Path, tokenizer: Any, task: Task, task_spec: dict[str, Any], settings: ModelSettings, max_tokens: int) -> None:
+    """Write a plain, complete model so that Hugging Face alone loads it, with what tunewright must know beside it."""
+    tokenizer.model_max_length = max_tokens
+    with whole(folder) as half:
+        half.mkdir()
+        if settings.pooling == "mean":
+            cast(Any, model).save_pretrained(half, tokenizer, max_tokens)
+            _name_labels(half / "config.json", task)
+        else:
+            cast(Any, model).save_pretrained(str(half))
+            tokenizer.save_pretrained(str(half))
+        write_json(half / SPECIALIST, {"task": task_spec, "max_tokens": max_tokens, "pooling": settings.pooling})
+
+
+def _with_head(base: Base, settings: ModelSettings, task: Task) -> tuple[nn.Module, tuple[str, ...]]:
+    import transformers
+
+    config = _config(base, settings, task)
+    model, report = _load(getattr(transformers, task.head), base, settings, config=config, ignore_mismatched_sizes=True)
+    missing = {*report["missing_keys"], *(key[0] if isinstance(key, tuple) else key for key in report.get("mismatched_keys", ()))}
+    body = f"{model.base_model_prefix}."
+    lost = [name for name in missing if name.startswith((f"{body}encoder.", f"{body}embeddings.", f"{body}layers.", f"{body}transformer."))]
+    if lost:
+        raise UserError(f"the weights of model.base {base.name!r} lack {len(lost)} of the encoder's own, as {sorted(lost)[0]}",
+                        "The base must be a whole checkpoint of its architecture", "Check config.json against the weights")
+    return model, _modules_of(missing, model)
+
+
+def _mean_pooled(base: Base, settings: ModelSettings, task: Task) -> tuple[nn.Module, tuple[str, ...]]:
+    from importlib.util import find_spec
+
+    import transformers
+
+    from tunewright.model.mean_pooled import MeanPooled
+
+    if not find_spec("sentence_transformers"):
+        raise MissingExtra("model.pooling: mean (saved as a sentence-transformers folder)", "sentence")
+    encoder, _ = _load(transformers.AutoModel, base, settings)
+    if not hasattr(encoder.config, "hidden_size"):
+        raise UserError(f"model.base {base.name!r} does not say its hidden_size", "Mean pooling needs the width of the encoder",
+                        "Use pooling: architecture")
+    for name, weight in encoder.named_parameters():
+        if name.startswith("pooler."):
+            weight.requires_grad_(False)  # the mean takes its place; saved with the encoder so that it loads whole
+    dropout = settings.dropout if settings.dropout is not None else getattr(base.config, "hidden_dropout_prob", 0.1)
+    return MeanPooled(encoder, task.head_settings()["num_labels"], dropout), ("classifier",)
+
+
+def _config(base: Base, settings: ModelSettings, task: Task) -> Any:
+    import copy
+
+    config = copy.deepcopy(base.config)
+    head = task.head_settings()
+    names = head.pop("num_labels")
+    config.update({**head, "pad_token_id": base.tokenizer.pad_token_id})
+    assert config.num_labels == names
+    if settings.dropout is not None:
+        key = next((key for key in ("classifier_dropout", "seq_classif_dropout", "cls_dropout") if hasattr(config, key)), None)
+        if key is None:
+            raise UserError(f"the architecture {config.model_type!r} has no dropout of its own before the head", "",
+                            "Leave model.dropout out, or use pooling: mean, whose head has one")
+        setattr(config, key, settings.dropout)
+    return config
+
+
+def _load(kind: Any, base: Base, settings: ModelSettings, **more: Any) -> tuple[Any, dict[str, Any]]:
+    import torch
+
+    try:
+        model, report = kind.from_pretrained(
+            base.place, dtype=getattr(torch, settings.precision), revision=settings.revision,
+            trust_remote_code=settings.trust_remote_code, output_loading_info=True, **more)
+    except (OSError, ValueError, RuntimeError, KeyError) as error:
+        first = next(iter(str(error).splitlines()), "")[:300]
+        raise UserError(f"the weights of model.base {base.name!r} cannot be loaded ({first})",
+                        "A whole checkpoint as safetensors is wanted", "Check the folder, or choose another base") from error
+    return model, report
+
+
+def _modules_of(missing: set[str], model: nn.Module) -> tuple[str, ...]:
+    """The largest modules all of whose weights are missing from the base checkpoint, by path."""
+    every = {name for name, _ in model.named_parameters()}
+    found: list[str] = []
+    for path, _ in model.named_modules():
+        inside = {name for name in every if name.startswith(f"{path}.")}
+        if path and inside and inside <= missing and not path.startswith(tuple(f"{one}." for one in found)):
+            found.append(path)
+    covered = {name for name in missing if name.startswith(tuple(f"{one}." for one in found))}
+    loose = sorted(name for name in (missing & every) - covered)
+    found += [name.rpartition(".")[0] for name in loose if name.rpartition(".")[0] not in found]
+    return tuple(dict.fromkeys(found))
+
+
+def _name_labels(config: Path, task: Task) -> None:
+    head = task.head_settings()
+    head.pop("num_labels")
+    values = json.loads(config.read_text())
+    write_json(config, {**values, **head, "id2label": {str(index): name for index, name in head["id2label"].items()}})

@@ -1,0 +1,15 @@
+"""Methods: which weights are trained, and how."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tunewright.core.registry import Registry
+
+if TYPE_CHECKING:
+    from tunewright.model.methods.base import Method
+
+METHODS: Registry[Method] = Registry("method", {
+    "full": "tunewright.model.methods.full:Full",
+    "lora": "tunewright.model.methods.lora:LoRA",
+})

@@ -1,0 +1,41 @@
+"""The contract of a method."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from tunewright.core.config import Config
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+class Method(Config):
+    """Which weights are trained and how."""
+
+    rate_factor: ClassVar[float] = 1.0
+    """The default learning rate of this method, over that of full tuning."""
+    head_factor: ClassVar[float] = 10.0
+    """The default learning rate of the head, over that of the other trained weights."""
+
+    def apply(self, model: nn.Module, new_modules: tuple[str, ...]) -> nn.Module:
+        """Make a model ready for training.
+
+        Args:
+            model: with its base weights loaded.
+            new_modules: paths of the modules whose weights the base checkpoint does not have; they are always trained and saved.
+        """
+        raise NotImplementedError
+
+    def new_weights(self, model: nn.Module, new_modules: tuple[str, ...]) -> frozenset[str]:
+        """Names of the weights, in the model that ``apply`` gave, that belong to the new modules."""
+        return frozenset(name for name, _ in model.named_parameters() if name.startswith(tuple(f"{module}." for module in new_modules)))
+
+    def save_adapter(self, model: nn.Module, folder: Path) -> bool:
+        """Write the small artefact beside the model, where the method has one; False where it has none."""
+        return False
+
+    def merge(self, model: nn.Module) -> nn.Module:
+        """The plain model, complete, with what was trained put in place."""
+        return model

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+from pydantic import Field
+
+from tunewright.model.methods.base import Method
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+class LoRA(Method):
+    """Train small low-rank updates of the linear layers, and the whole head. Source: Hu et al. 2021 (arXiv:2106.09685)."""
+
+    rate_factor: ClassVar[float] = 5.0
+    head_factor: ClassVar[float] = 2.0
+
+    rank: int = Field(16, ge=1)
+    """Rank of each update."""
+    alpha: float | None = Field(None, gt=0)
+    """Scale of the updates, over the rank; left out, twice the rank."""
+    dropout: float = Field(0.0, ge=0, lt=1)
+    """Dropout before each update."""
+    rslora: bool = False
+    """Scale by the square root of the rank (Kalajdzievski 2023, arXiv:2312.03732)."""
+
+    def apply(self, model: nn.Module, new_modules: tuple[str, ...]) -> nn.Module:
+        from peft import LoraConfig, get_peft_model
+        from torch import nn
+
+        inside_new = tuple(f"{module}." for module in new_modules)
+        linear = [name for name, module in model.named_modules()
+                  if isinstance(module, nn.Linear) and name not in new_modules and not name.startswith(inside_new)]
+        config = LoraConfig(r=self.rank, lora_alpha=self.alpha or 2 * self.rank, lora_dropout=self.dropout, use_rslora=self.rslora,
+                            target_modules=linear, modules_to_save=list(new_modules))
+        return cast("nn.Module", get_peft_model(cast(Any, model), config))
+
+    def new_weights(self, model: nn.Module, new_modules: tuple[str, ...]) -> frozenset[str]:
+        return frozenset(name for name, weight in model.named_parameters() if ".modules_to_save." in name and weight.requires_grad)
+
+    def save_adapter(self, model: nn.Module, folder: Path) -> bool:
+        cast(Any, model).save_pretrained(str(folder))
+        return True
+
+    def merge(self, model: nn.Module) -> nn.Module:
+        return cast("nn.Module", cast(Any, model).merge_and_unload(safe_merge=True))

@@ -1,0 +1,120 @@
+"""The one place where rows become answers: encode, batch, forward, decode. Evaluation, serving and proof all call it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tunewright.core.errors import UserError
+from tunewright.core.folder import read_json
+from tunewright.core.schema import Row
+from tunewright.model.build import SPECIALIST
+from tunewright.tasks import TASKS
+from tunewright.tasks.base import Answer, Encoded, Task
+from tunewright.tasks.collate import Collate
+
+if TYPE_CHECKING:
+    from torch import nn
+
+WINDOW = 2048
+"""Rows that are sorted by length at a time; bounds the memory of a stream of any length."""
+
+
+class Predictor:
+    """A trained model that answers rows.
+
+    Args:
+        model: in the shape that ``task.infer`` calls.
+        tokenizer: a fast tokenizer.
+        task: with its labels.
+        max_tokens: tokens of a row that the model sees.
+        batch_size: rows per forward pass.
+    """
+
+    def __init__(self, model: nn.Module, tokenizer: Any, task: Task, max_tokens: int, batch_size: int = 64) -> None:
+        self.model, self.tokenizer, self.task = model, tokenizer, task
+        self.max_tokens, self.batch_size = max_tokens, batch_size
+        self._collate = Collate(tokenizer, task.labels_pad)
+
+    @classmethod
+    def load(cls, folder: Path, batch_size: int = 64) -> Predictor:
+        """A saved specialist, from the ``model/`` folder of a run, on the fastest device there is.
+
+        Raises:
+            UserError: the folder is no specialist.
+        """
+        from transformers import AutoTokenizer
+
+        from tunewright.model.device import device
+
+        if not (folder / SPECIALIST).exists():
+            raise UserError(f"{folder} holds no trained model", "The model/ folder of a finished run is wanted", "Train one: tunewright run RECIPE")
+        kept = read_json(folder / SPECIALIST)
+        task = TASKS.build(kept["task"])
+        model = _model(folder, task, kept["pooling"]).to(device())
+        return cls(model, AutoTokenizer.from_pretrained(str(folder)), task, kept["max_tokens"], batch_size)
+
+    def predict(self, rows: Iterable[str | tuple[str, str] | Mapping[str, Any]]) -> list[Answer]:
+        """Answers for texts, pairs of texts, or rows with the task's columns, in their order.
+
+        >>> specialist.predict(["where is my parcel?"])  # doctest: +SKIP
+        [{'label': 'delivery', 'probabilities': {'billing': 0.01, ...}}]
+        """
+        return list(self.stream(map(_row, rows)))
+
+    def stream(self, rows: Iterable[Row]) -> Iterator[Answer]:
+        """Answers in the order of the rows, with constant memory for any number of them."""
+        source = iter(rows)
+        while window := list(islice(source, WINDOW)):
+            yield from self.answers(window, self.task.encode(window, self.tokenizer, self.max_tokens))
+
+    def answers(self, rows: Sequence[Row], encoded: Sequence[Encoded]) -> list[Answer]:
+        """Answers for rows that are encoded already."""
+        inferred = self._infer([piece for one in encoded for piece in one.pieces])
+        found, at = [], 0
+        for row, one in zip(rows, encoded, strict=True):
+            found.append(self.task.decode(row, inferred[at : at + len(one.pieces)], one))
+            at += len(one.pieces)
+        return found
+
+    def _infer(self, pieces: Sequence[Mapping[str, Any]]) -> list[Any]:
+        """What the task infers per piece; pieces of like length share a batch, the order of the result is that of the pieces."""
+        import torch
+
+        device = next(self.model.parameters()).device
+        by_length = sorted(range(len(pieces)), key=lambda index: len(pieces[index]["input_ids"]))
+        found: list[Any] = [None] * len(pieces)
+        was_training = self.model.training
+        self.model.eval()
+        try:
+            with torch.inference_mode():
+                for start in range(0, len(by_length), self.batch_size):
+                    indices = by_length[start : start + self.batch_size]
+                    inputs = [{name: value for name, value in pieces[index].items() if name != "labels"} for index in indices]
+                    batch = {name: values.to(device) for name, values in self._collate(inputs).items()}
+                    for index, one in zip(indices, self.task.infer(self.model, batch), strict=True):
+                        found[index] = one
+        finally:
+            self.model.train(was_training)
+        return found
+
+
+def _model(folder: Path, task: Task, pooling: str) -> nn.Module:
+    import transformers
+
+    if pooling == "mean":
+        from tunewright.model.mean_pooled import MeanPooled
+
+        return MeanPooled.from_pretrained(folder)
+    model: nn.Module = getattr(transformers, task.head).from_pretrained(str(folder), dtype="auto")
+    return model
+
+
+def _row(one: str | tuple[str, str] | Mapping[str, Any]) -> Row:
+    if isinstance(one, str):
+        return {"text": one}
+    if isinstance(one, tuple):
+        return {"text": one[0], "text_pair": one[1]}
+    return one

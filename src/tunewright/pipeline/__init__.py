@@ -1,0 +1,1 @@
+"""What crosses the stages: the recipe, and one file per verb."""

@@ -1,0 +1,67 @@
+"""The verb ``prepare``: a recipe's table becomes a dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tunewright.core.schema import Row
+from tunewright.pipeline.recipe import Recipe
+
+if TYPE_CHECKING:
+    from tunewright.data.dataset import Dataset
+    from tunewright.tasks.base import Encoded, Task
+
+
+def prepare(recipe: Recipe, where: Path) -> Dataset:
+    """Write the dataset of a recipe, or open it where it stands already.
+
+    Args:
+        recipe: as the user has it.
+        where: the recipe's folder.
+
+    Raises:
+        UserError: the data cannot be read or learned from.
+        DataRefused: a policy says ``refuse``.
+    """
+    from tunewright.data.prepare import prepare as write
+
+    return write(recipe.data, recipe.task, recipe.seed, where, datasets_folder(recipe))
+
+
+def datasets_folder(recipe: Recipe) -> Path:
+    """Where a recipe's prepared datasets are kept."""
+    return Path(recipe.output_dir) / "datasets"
+
+
+def cache_folder(recipe: Recipe) -> Path:
+    """Where encoded rows are kept between runs; it may be deleted at any time."""
+    return datasets_folder(recipe) / ".cache"
+
+
+def rows_of(table: Any) -> list[Row]:
+    """An Arrow table as rows."""
+    rows: list[Row] = table.to_pylist()
+    return rows
+
+
+def truncation(task: Task, splits: Mapping[str, tuple[Sequence[Row], Sequence[Encoded]]], max_tokens: int, why: str) -> dict[str, Any]:
+    """How many rows are cut at ``max_tokens`` and by how many tokens, per split and label."""
+    found: dict[str, Any] = {}
+    for split, (rows, encoded) in splits.items():
+        labels: dict[str, dict[str, int]] = {}
+        for row, one in zip(rows, encoded, strict=True):
+            if one.cut:
+                for name in _labels(row):
+                    entry = labels.setdefault(name, {"rows_cut": 0, "tokens_cut": 0})
+                    entry["rows_cut"] += 1
+                    entry["tokens_cut"] += one.cut
+        found[split] = {"rows": len(rows), "rows_cut": sum(one.cut > 0 for one in encoded), "tokens": sum(one.tokens for one in encoded),
+                        "tokens_cut": sum(one.cut for one in encoded), "labels": dict(sorted(labels.items()))}
+    return {"max_tokens": max_tokens, "why": why, "splits": found}
+
+
+def _labels(row: Row) -> list[str]:
+    label = row.get("label")
+    return [str(one) for one in label] if isinstance(label, list) else [str(label)]

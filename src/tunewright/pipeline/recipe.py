@@ -1,0 +1,155 @@
+"""The recipe as a class: all that a user asks for, checked at once, before anything heavy is loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+import yaml
+from pydantic import Field, model_validator
+
+from tunewright.core.config import Config
+from tunewright.core.errors import BadConfig, Problem, UserError, nearest
+from tunewright.core.registry import Member
+from tunewright.data.settings import DataSettings
+from tunewright.evaluate.settings import EvaluateSettings
+from tunewright.model.methods import METHODS
+from tunewright.model.methods.base import Method
+from tunewright.model.settings import ModelSettings
+from tunewright.tasks import TASKS
+from tunewright.tasks.base import Task
+from tunewright.train.callbacks import TRACKERS
+from tunewright.train.callbacks.tracker import Tracker
+from tunewright.train.criteria import CRITERIA
+from tunewright.train.run import Criterion
+from tunewright.train.settings import TrainSettings
+
+
+class Recipe(Config):
+    """One run, from the table to the report. Unknown keys are refused with the nearest name."""
+
+    task: Annotated[Task, Member(TASKS)]
+    """The kind of problem."""
+    data: DataSettings
+    """The table, its columns, its cleaning and its splits."""
+    model: ModelSettings
+    """The model to start from."""
+    method: Annotated[Method, Member(METHODS)] = Field(default_factory=lambda: METHODS.build("full"))
+    """Which weights are trained, and how."""
+    criterion: Annotated[Criterion, Member(CRITERIA)] | None = None
+    """How answers and labels become a loss; left out, the task's own."""
+    train: TrainSettings = Field(default_factory=TrainSettings)
+    """How long, how fast and how carefully to train."""
+    evaluate: EvaluateSettings = Field(default_factory=EvaluateSettings)
+    """What is measured and what it is held against."""
+    trackers: tuple[Annotated[Tracker, Member(TRACKERS)], ...] = ()
+    """Services that are told of every step as well: ``tensorboard``, ``mlflow``, ``wandb``."""
+    seed: int = Field(0, ge=0)
+    """Every stream of randomness starts from it."""
+    name: str | None = Field(None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    """What the run is called; left out, ``<recipe>-1``, ``-2``..."""
+    output_dir: str = "."
+    """The folder that holds ``runs/`` and ``datasets/``; a relative one is looked for from where the command is given."""
+
+    @model_validator(mode="after")
+    def _goes_together(self) -> Self:
+        roles = {role.name for role in self.task.roles()}
+        for role in self.data.columns:
+            if role not in roles:
+                near = nearest(role, roles)
+                raise ValueError(f"data.columns: this task has no role {role!r}" + (f"; did you mean {near!r}?" if near else f"; known: {', '.join(sorted(roles))}"))
+        criterion, multi = self.criterion, getattr(self.task, "multi_label", False)
+        if criterion is not None and CRITERIA.name_of(criterion) != self.task.default_criterion():
+            wanted = self.task.default_criterion()
+            raise ValueError(f"criterion {CRITERIA.name_of(criterion)} does not fit {'several labels' if multi else 'one label'} per row: use {wanted}")
+        if self.model.pooling == "mean" and "text_pair" in self.data.columns:
+            raise ValueError("model.pooling: mean is saved as a sentence encoder, which reads one text: use pooling: architecture for pairs")
+        if self.train.precision == "bf16" and self.model.precision == "float16":
+            raise ValueError("train.precision: bf16 does not go with weights in float16: leave model.precision at float32")
+        names = [TRACKERS.name_of(tracker) for tracker in self.trackers]
+        if len(set(names)) != len(names):
+            raise ValueError("trackers: each tracker is named once")
+        return self
+
+
+def read(path: Path, overrides: Mapping[str, Any] | None = None) -> Recipe:
+    """Read a recipe file, with ``section.key`` settings put over it.
+
+    Raises:
+        UserError: the file is missing or is no YAML.
+        BadConfig: every other problem, at once.
+    """
+    values = read_yaml(path)
+    for key, value in (overrides or {}).items():
+        _put(values, key, value)
+    return build(values, str(path))
+
+
+def build(values: Mapping[str, Any], where: str = "the recipe") -> Recipe:
+    """A recipe from a mapping, as ``read`` finds it in a file."""
+    try:
+        return Recipe.read(values)
+    except BadConfig as error:
+        raise BadConfig(error.problems, where) from None
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """A YAML file that holds a mapping.
+
+    Raises:
+        UserError: it is missing, no YAML, or something else than a mapping.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        near = nearest(path.name, [one.name for one in path.parent.iterdir()] if path.parent.is_dir() else [])
+        raise UserError(f"the recipe {path} does not exist", f"Did you mean {path.parent / near}?" if near else "",
+                        "Write one for your data: tunewright new DATA") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"the recipe {path} cannot be read ({error})", "A YAML file in UTF-8 is wanted", "Write one for your data: tunewright new DATA") from None
+    try:
+        values = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f" in line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise UserError(f"{path} is not valid YAML{place} ({getattr(error, 'problem', None) or error})",
+                        "A recipe is lines of 'key: value', indented by spaces", f"Mend that line, then: tunewright check {path}") from None
+    if not isinstance(values, dict):
+        raise UserError(f"{path} holds {'nothing' if values is None else f'a {type(values).__name__}'}, no recipe", "A recipe has the keys task, data and model",
+                        "Write one for your data: tunewright new DATA")
+    return values
+
+
+def parse_settings(settings: list[str]) -> dict[str, Any]:
+    """``["train.epochs=5"]`` -> ``{"train.epochs": 5}``; the value is read as YAML.
+
+    Raises:
+        BadConfig: a setting has no ``=``, or its value is no YAML.
+    """
+    found: dict[str, Any] = {}
+    problems = []
+    for setting in settings:
+        key, equals, value = setting.partition("=")
+        try:
+            found[key.strip()] = yaml.safe_load(value)
+        except yaml.YAMLError:
+            equals = ""
+        if not equals or not key.strip():
+            problems.append(Problem(setting, "a setting is written as section.key=value, as train.epochs=5"))
+    if problems:
+        raise BadConfig(problems, "--set")
+    return found
+
+
+def _put(values: dict[str, Any], key: str, value: Any) -> None:
+    *sections, last = key.split(".")
+    for section in sections:
+        inner = values.get(section)
+        if isinstance(inner, str) and section in {"task", "method", "criterion"}:
+            inner = {"name": inner}
+        if not isinstance(inner, dict):
+            inner = {}
+        values[section] = inner
+        values = inner
+    values[last] = value

@@ -1,0 +1,134 @@
+"""Every ``auto`` of a recipe decided, and each value with the reason for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import yaml
+from pydantic import BaseModel
+
+from tunewright.core.chance import generator
+from tunewright.core.schema import Row
+from tunewright.model.base import LONGEST_DEFAULT, Base, declared_longest
+from tunewright.pipeline.recipe import Recipe
+from tunewright.tasks.base import Task
+from tunewright.train.criteria import CRITERIA
+from tunewright.train.settings import default_learning_rate
+
+SAMPLED_ROWS = 5000
+SHARE_WHOLE = 0.99
+
+Reasons = dict[str, str]
+"""Path of a setting -> where its value came from."""
+
+
+def max_tokens(recipe: Recipe, base: Base, task: Task, rows: Sequence[Row]) -> tuple[int, str]:
+    """How many tokens of a row the model sees, and why.
+
+    ``auto`` is the length that 99 % of the training rows (a sample of 5,000) keep within, up to 256 and to what the model can see.
+
+    Raises:
+        BadConfig: the recipe asks for more than the model can see.
+    """
+    if isinstance(recipe.model.max_tokens, int):
+        if recipe.model.max_tokens > base.longest:
+            from tunewright.core.errors import BadConfig, Problem
+
+            raise BadConfig([Problem("model.max_tokens", f"this model sees {base.longest} tokens at most (got {recipe.model.max_tokens})")])
+        return recipe.model.max_tokens, "yours"
+    limit = min(LONGEST_DEFAULT, base.longest, declared_longest(base.place) or LONGEST_DEFAULT)
+    rng = generator(recipe.seed, "max_tokens")
+    some = rng.sample(list(rows), SAMPLED_ROWS) if len(rows) > SAMPLED_ROWS else list(rows)
+    lengths = sorted(one.tokens for one in task.encode(some, base.tokenizer, base.longest))
+    within = lengths[min(len(lengths) - 1, int(len(lengths) * SHARE_WHOLE))] if lengths else limit
+    chosen = min(limit, max(16, -(-within // 8) * 8))
+    why = f"auto: 99 % of the training rows have {within} tokens or fewer" if within <= limit else \
+        f"auto: the limit of {limit} (99 % of the training rows would need {within}; set model.max_tokens to see more)"
+    return chosen, why
+
+
+def resolve(recipe: Recipe, base: Base, task: Task, tokens: tuple[int, str], where: str) -> tuple[Recipe, Reasons]:
+    """The recipe with every ``auto`` decided.
+
+    Args:
+        recipe: as the user has it.
+        base: the model that was found.
+        task: with what was learned from the training rows.
+        tokens: what ``max_tokens`` gave.
+        where: the device, as ``model.device.device`` names it.
+    """
+    from tunewright.model.device import precision
+
+    width = getattr(base.config, "hidden_size", None) or getattr(base.config, "dim", None) or 768
+    reasons: Reasons = {"model.max_tokens": tokens[1]}
+    train: dict[str, Any] = {}
+    if recipe.train.learning_rate == "auto":
+        factor = recipe.method.rate_factor
+        train["learning_rate"] = float(f"{default_learning_rate(width) * factor:.3g}")
+        reasons["train.learning_rate"] = f"auto: for width {width}" + (f", times {factor:g} for this method" if factor != 1 else "") + " (docs/lab-log.md)"
+    if recipe.train.head_learning_rate == "auto":
+        rate = train.get("learning_rate", recipe.train.learning_rate)
+        train["head_learning_rate"] = float(f"{min(rate * recipe.method.head_factor, 0.1):.3g}")
+        reasons["train.head_learning_rate"] = f"auto: {recipe.method.head_factor:g} times learning_rate"
+    if recipe.train.precision == "auto":
+        train["precision"] = precision("auto", where)
+        reasons["train.precision"] = f"auto: this {where} " + ("computes in bf16" if train["precision"] == "bf16" else "does not compute in bf16")
+    if recipe.train.best_by is None:
+        train["best_by"] = task.best_by()
+        reasons["train.best_by"] = "the task's own"
+    changes: dict[str, Any] = {
+        "task": task, "model": recipe.model.model_copy(update={"max_tokens": tokens[0]}), "train": recipe.train.model_copy(update=train)}
+    if recipe.criterion is None:
+        changes["criterion"] = CRITERIA.build(task.default_criterion())
+        reasons["criterion"] = "the task's own"
+    for name in type(task).model_fields:
+        if getattr(task, name) != getattr(recipe.task, name):
+            reasons[f"task.{name}"] = "learned from the training rows"
+    return recipe.model_copy(update=changes), reasons
+
+
+def written(resolved: Recipe, asked: Recipe, reasons: Reasons) -> str:
+    """The resolved recipe as YAML, each line with where its value came from: yours, default, or the reason of an ``auto``."""
+    yours = set(_set_by_user(asked))
+    lines = ["# Every setting of this run. It runs again as it is: tunewright run recipe.yaml"]
+    _write(lines, resolved.model_dump(mode="json"), "", 0, yours, reasons)
+    return "\n".join(lines) + "\n"
+
+
+def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested settings as ``section.key: value``."""
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        if isinstance(value, Mapping) and value:
+            found |= flat(value, f"{prefix}{name}.")
+        else:
+            found[f"{prefix}{name}"] = value
+    return found
+
+
+def _set_by_user(config: BaseModel, prefix: str = "") -> list[str]:
+    found = []
+    for name in config.model_fields_set:
+        path, value = f"{prefix}{name}", getattr(config, name)
+        found.append(path)
+        if isinstance(value, BaseModel):
+            found += _set_by_user(value, f"{path}.")
+    return found
+
+
+def _write(lines: list[str], values: Mapping[str, Any], prefix: str, depth: int, yours: set[str], reasons: Reasons) -> None:
+    for name, value in values.items():
+        path, indent = f"{prefix}{name}", "  " * depth
+        if isinstance(value, Mapping) and value and not path.startswith(("data.source", "data.columns", "data.policy", "train.arguments")):
+            told = f"  # {reasons[path]}" if path in reasons else ""
+            lines.append(f"{indent}{name}:{told}")
+            _write(lines, value, f"{path}.", depth + 1, yours, reasons)
+            continue
+        why = reasons.get(path) or ("yours" if path in yours or (name == "name" and prefix.rstrip(".") in yours) else "default")
+        lines.append(f"{indent}{name}: {_plain(value)}  # {why}")
+
+
+def _plain(value: Any) -> str:
+    text = yaml.safe_dump(value, default_flow_style=True, width=10**9, allow_unicode=True, sort_keys=False).strip()
+    return text.removesuffix("...").strip()

@@ -1,0 +1,259 @@
+"""The verb ``train``: a recipe becomes a run with a saved, proved model; or a stopped run goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tunewright.core.chance import seed_for
+from tunewright.core.errors import BadConfig, Interrupted, Problem, Terminated, UserError, hint
+from tunewright.core.folder import file_hash, read_json, write_json, write_text
+from tunewright.core.log import calm_libraries, say
+from tunewright.core.schema import Row
+from tunewright.pipeline import runs
+from tunewright.pipeline.data import cache_folder, prepare, rows_of, truncation
+from tunewright.pipeline.recipe import Recipe, read
+from tunewright.pipeline.resolve import Reasons, flat, max_tokens, resolve, written
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from tunewright.data.dataset import Dataset
+    from tunewright.data.encode import EncodedRows
+    from tunewright.model.base import Base
+    from tunewright.train.run import Run
+
+PROOF_ROWS = 64
+Measure = Callable[[Any], dict[str, float]]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that is known before the weights are loaded."""
+
+    asked: Recipe
+    recipe: Recipe
+    reasons: Reasons
+    dataset: Dataset
+    base: Base
+    train: tuple[list[Row], EncodedRows]
+    validation: tuple[list[Row], EncodedRows]
+    metrics: tuple[Measure, ...]
+    why_tokens: str
+
+
+def train(recipe: Recipe, where: Path, stem: str, command: str, overwrite: bool = False) -> Path:
+    """Prepare the data, train, save and prove. The test split is not opened.
+
+    Args:
+        recipe: as the user has it.
+        where: the recipe's folder; relative paths are looked for there.
+        stem: names the run when the recipe does not.
+        command: as the user gave it, for the manifest.
+        overwrite: whether a run of this name may be thrown away.
+
+    Returns:
+        The run folder.
+
+    Raises:
+        UserError: anything that the user can mend, before the weights are loaded where that can be.
+        DataRefused, Diverged, ProofFailed, Interrupted, Terminated: each with its exit status.
+    """
+    calm_libraries()
+    plan = make_plan(recipe, where, prepare(recipe, where))
+    run = runs.claim(plan.asked, stem, overwrite)
+    runs.begin(run, plan.recipe, where, command)
+    write_text(run / "recipe.yaml", written(plan.recipe, plan.asked, plan.reasons))
+    write_json(run / "data.json", data_facts(plan))
+    _fit_and_save(run, plan, None)
+    return run
+
+
+def resume(run: Path) -> Path:
+    """Go on with a run that was stopped, from its newest whole checkpoint.
+
+    Raises:
+        UserError: the run is finished, or there is no checkpoint or dataset to go on from.
+    """
+    from tunewright.data.dataset import Dataset
+    from tunewright.train.checkpoint import latest
+
+    calm_libraries()
+    manifest = read_json(run / "manifest.json")
+    if manifest.get("status") != "training":
+        raise UserError(f"the run {run} is finished", "Only a run that was stopped can go on", f"Measure it: tunewright evaluate {run}")
+    checkpoint = latest(run / "checkpoints")
+    recipe = read(run / "recipe.yaml")
+    facts = read_json(run / "data.json")
+    dataset = Dataset.open(Path(facts["folder"])).learned_by(recipe.task)
+    plan = make_plan(recipe, Path(manifest["recipe_folder"]), dataset)
+    say(f"Going on with {run} from step {checkpoint.name.rpartition('-')[2]}")
+    _fit_and_save(run, plan, checkpoint)
+    return run
+
+
+def make_plan(recipe: Recipe, where: Path, dataset: Dataset) -> Plan:
+    """Find the model, encode the rows and decide every ``auto``; reads no weights and no test row."""
+    from tunewright.data.encode import encode
+    from tunewright.metrics.own import resolve as resolve_metric
+    from tunewright.model.base import find
+    from tunewright.model.device import device
+
+    for tracker in recipe.trackers:
+        tracker.check()
+    task = dataset.task
+    base = find(recipe.model, task.head, where)
+    metrics = tuple(resolve_metric(spec, where) for spec in recipe.evaluate.metrics)
+    rows, held_out = rows_of(dataset.rows("train")), rows_of(dataset.rows("validation"))
+    tokens = max_tokens(recipe, base, task, rows)
+    resolved, reasons = resolve(recipe, base, task, tokens, device())
+    cache = cache_folder(recipe)
+    return Plan(recipe, resolved, reasons, dataset, base, (rows, encode(rows, task, base.tokenizer, tokens[0], cache)),
+                (held_out, encode(held_out, task, base.tokenizer, tokens[0], cache)), metrics, tokens[1])
+
+
+def data_facts(plan: Plan) -> dict[str, Any]:
+    """``data.json``: what was read, removed, found, split, and cut in the splits that training sees."""
+    limit = plan.recipe.model.max_tokens
+    assert isinstance(limit, int)
+    splits = {"train": (plan.train[0], plan.train[1].encoded), "validation": (plan.validation[0], plan.validation[1].encoded)}
+    summary = plan.dataset.summary()
+    return {**summary, "folder": str(Path(summary["folder"]).resolve()), "truncation": truncation(plan.recipe.task, splits, limit, plan.why_tokens)}
+
+
+def scorer(plan: Plan) -> Callable[[nn.Module], dict[str, float]]:
+    """A function from a model to its scores on the validation rows, those of the recipe's own metrics and the loss among them."""
+    from tunewright.model.predict import Predictor
+
+    rows, encoded = plan.validation
+    task, recipe = plan.recipe.task, plan.recipe
+
+    def evaluate(model: nn.Module) -> dict[str, float]:
+        assert isinstance(recipe.model.max_tokens, int)
+        predictor = Predictor(model, plan.base.tokenizer, task, recipe.model.max_tokens, recipe.evaluate.batch_size)
+        outcome = task.outcome(rows, predictor.answers(rows, encoded.encoded))
+        scores = task.measure(outcome)
+        for metric in plan.metrics:
+            scores |= metric(outcome)
+        wanted = recipe.train.best_by
+        if wanted not in scores:
+            raise BadConfig([Problem("train.best_by", f"no score on the validation rows is called {wanted!r}. {hint(str(wanted), scores)}")])
+        return scores
+
+    return evaluate
+
+
+def _fit_and_save(run: Path, plan: Plan, checkpoint: Path | None) -> None:
+    from importlib import import_module
+
+    from tunewright.model.build import build
+    from tunewright.train import ENGINES
+
+    recipe = plan.recipe
+    built = build(plan.base, recipe.model, recipe.task, recipe.method, seed_for(recipe.seed, "head"))
+    scores = scorer(plan)
+    if checkpoint is None:
+        scores(built.model)  # a score by that name, and metrics of the user's own, fail here and not after an epoch
+    sizes = {"parameters": _count(built.model, False), "trainable": _count(built.model, True)}
+    runs.update(run, {"model": {"base": recipe.model.base, **sizes, "method": _name_of_method(recipe), "max_tokens": recipe.model.max_tokens,
+                                "pooling": recipe.model.pooling},
+                      "data": {key: read_json(run / "data.json")[key] for key in ("name", "version", "folder")} | {"fingerprint": plan.dataset.fingerprint}})
+    say(f"Training {run.name}: {len(plan.train[0])} rows, {sizes['trainable']:,} of {sizes['parameters']:,} weights, {recipe.train.precision}")
+    module, _, attribute = ENGINES[recipe.train.engine].partition(":")
+    done: Run = getattr(import_module(module), attribute)(_job(run, plan, built, scores, checkpoint))
+    if done.stop in STOPPED:
+        raise STOPPED[done.stop](f"{done.stop} at step {done.step} of {done.total_steps}; all that was done is saved", "",
+                                 f"Go on with: tunewright train --resume {run}")
+    _save_best(run, plan, done)
+
+
+STOPPED: dict[str, type[UserError]] = {"interrupted": Interrupted, "terminated": Terminated}
+
+
+def _job(run: Path, plan: Plan, built: Any, scores: Callable[[Any], dict[str, float]], checkpoint: Path | None) -> Any:
+    from tunewright.data.batch import batches
+    from tunewright.metrics.classes import higher_is_better
+    from tunewright.tasks.collate import Collate
+    from tunewright.train.run import Job, compose
+
+    recipe, train = plan.recipe, plan.recipe.train
+    assert recipe.criterion is not None and train.best_by is not None
+    lengths = plan.train[1].lengths
+    order = batches(lengths, train.batch_size, train.batch_size // (train.accumulate * _processes()), recipe.seed, train.bucket)
+    return Job(
+        model=built.model, pieces=plan.train[1].pieces, order=order, collate=Collate(plan.base.tokenizer, recipe.task.labels_pad),
+        loss_fn=compose(recipe.task.forward, recipe.criterion), count=recipe.criterion.count, evaluate=scores, best_by=train.best_by,
+        higher_is_better=higher_is_better(train.best_by), settings=train, callbacks=_callbacks(run, plan), folder=run / "checkpoints",
+        seed=seed_for(recipe.seed, "train"), new_weights=built.new_weights, resume=checkpoint)
+
+
+def _callbacks(run: Path, plan: Plan) -> list[Any]:
+    from tunewright.train.callbacks.early_stop import EarlyStop
+    from tunewright.train.callbacks.journal import Journal
+    from tunewright.train.callbacks.progress import Progress
+    from tunewright.train.callbacks.signals import Signals
+
+    train = plan.recipe.train
+    assert train.best_by is not None
+    for tracker in plan.recipe.trackers:
+        tracker.describe(run.name, str(run), flat(plan.recipe.model_dump(mode="json", exclude={"trackers"})))
+    patience = [EarlyStop(patience=train.early_stopping)] if train.early_stopping else []
+    return [Signals(), *patience, Journal(path=run / "events.jsonl"), Progress(best_by=train.best_by), *plan.recipe.trackers]
+
+
+def _save_best(run: Path, plan: Plan, done: Run) -> None:
+    """Put the best checkpoint's weights back, save the model complete, load it in a fresh process and compare."""
+    from tunewright.core.registry import Registry
+    from tunewright.model.build import save
+    from tunewright.model.predict import Predictor
+    from tunewright.model.proof import prove, prove_batching
+    from tunewright.tasks import TASKS
+    from tunewright.train.hf import load_weights
+
+    recipe, method = plan.recipe, plan.recipe.method
+    limit = recipe.model.max_tokens
+    assert isinstance(limit, int) and isinstance(TASKS, Registry)
+    load_weights(done.model, run / "checkpoints" / f"checkpoint-{done.best_step}")
+    trained = Predictor(done.model, plan.base.tokenizer, recipe.task, limit, recipe.evaluate.batch_size)
+    rows, encoded = plan.validation
+    answers = trained.answers(rows, encoded.encoded)
+    task = recipe.task.tuned(recipe.task.outcome(rows, answers))
+    method.save_adapter(done.model, run / "adapter")
+    save(method.merge(done.model), run / "model", plan.base.tokenizer, task, TASKS.spec(task), recipe.model, limit)
+    say("Proving the saved model in a fresh process")
+    some: Sequence[Row] = rows[:PROOF_ROWS]
+    proof = prove(run / "model", some, answers[: len(some)], recipe.model.pooling, bool(getattr(task, "multi_label", False)))
+    proof["batch_of_one"] = prove_batching(Predictor.load(run / "model"), some)
+    weights = file_hash(run / "model" / "model.safetensors")
+    efficiency = _efficiency(run, plan, done)
+    write_json(run / "metrics.json", {"efficiency": efficiency, "proof": proof})
+    runs.update(run, {"status": "trained", "ended": runs.now(), "served": {"step": done.best_step, "sha256": weights, "by": recipe.train.best_by, "value": done.best_score}})
+    say(f"Serving checkpoint {done.best_step} of {done.step} steps ({recipe.train.best_by} {done.best_score:.4f} on validation), "
+        f"weights sha256 {weights[:12]}; proved on {proof['rows']} rows")
+
+
+def _efficiency(run: Path, plan: Plan, done: Run) -> dict[str, Any]:
+    from tunewright.model.device import peak_memory
+
+    size = sum(path.stat().st_size for path in (run / "model").rglob("*") if path.is_file())
+    seen = done.epoch * len(plan.train[0])
+    return {"train_seconds": round(done.seconds, 2), "rows_per_second": round(seen / done.seconds, 2) if done.seconds else None,
+            "steps": done.step, "epochs": round(done.epoch, 3), "tokens": done.tokens, "peak_memory_bytes": peak_memory(), "model_bytes": size}
+
+
+def _name_of_method(recipe: Recipe) -> str:
+    from tunewright.model.methods import METHODS
+
+    return METHODS.name_of(recipe.method)
+
+
+def _count(model: nn.Module, trained: bool) -> int:
+    return sum(weight.numel() for weight in model.parameters() if weight.requires_grad or not trained)
+
+
+def _processes() -> int:
+    import os
+
+    return int(os.environ.get("WORLD_SIZE", "1"))

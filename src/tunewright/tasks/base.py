@@ -1,0 +1,116 @@
+"""The contract of a task. ``docs/decisions/0002-the-contract-of-tasks-and-engines.md`` walks it through the tasks to come."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self
+
+from tunewright.core.config import Config
+from tunewright.core.schema import Row
+
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import Tensor, nn
+
+Answer = Mapping[str, Any]
+"""What the model says of one row, in the words of the table: for a classifier ``{"label": ..., "probabilities": {name: p}}``."""
+
+
+@dataclass(frozen=True)
+class Role:
+    """A part that a column of the table plays."""
+
+    name: str
+    kind: Literal["text", "label", "labels"]
+    meaning: str
+    needed: bool = True
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """One row as the model sees it: one piece, or several where a task cuts long rows into windows.
+
+    Each piece maps the name of a model input to its values; ``labels`` stands among them when the row has its label.
+    ``tokens`` counts the whole row, ``cut`` those of it that no piece holds.
+    """
+
+    pieces: tuple[Mapping[str, Any], ...]
+    tokens: int
+    cut: int
+
+
+class Outcome(Protocol):
+    """What was wanted and what was answered, over some rows; can be resampled by row."""
+
+    def __len__(self) -> int: ...
+    def take(self, indices: np.ndarray) -> Self: ...
+
+
+class Task(Config):
+    """One kind of problem, from the columns of a table to the numbers of a report."""
+
+    head: ClassVar[str]
+    """The transformers auto class whose architecture ends in the head that this task needs."""
+    criterion: ClassVar[str]
+    """The criterion when the recipe names none."""
+    labels_pad: ClassVar[int | None] = None
+    """What fills the labels of a shorter row in a batch; None when labels have one shape for every row."""
+
+    def roles(self) -> tuple[Role, ...]:
+        """The parts that columns play here, text roles first."""
+        raise NotImplementedError
+
+    def default_criterion(self) -> str:
+        """The criterion when the recipe names none."""
+        return self.criterion
+
+    def best_by(self) -> str:
+        """The score that chooses the best checkpoint when the recipe names none."""
+        raise NotImplementedError
+
+    def learn(self, rows: Sequence[Row]) -> Self:
+        """What must be known from the training rows (label names, for a classifier), as settings of a new task.
+
+        Raises:
+            UserError: the rows cannot be learned from, as when they all have one label.
+        """
+        raise NotImplementedError
+
+    def head_settings(self) -> dict[str, Any]:
+        """What the configuration of the model must say: number and names of labels, kind of problem."""
+        raise NotImplementedError
+
+    def encode(self, rows: Sequence[Row], tokenizer: Any, max_tokens: int) -> list[Encoded]:
+        """Rows -> model inputs. Rows without a label get no ``labels``; they can be predicted but not trained on."""
+        raise NotImplementedError
+
+    def forward(self, model: nn.Module, batch: Mapping[str, Tensor]) -> Tensor:
+        """What the criterion compares with ``batch["labels"]``: for a classifier, logits of shape (batch, classes)."""
+        logits: Tensor = model(**{name: values for name, values in batch.items() if name != "labels"}).logits
+        return logits
+
+    def infer(self, model: nn.Module, batch: Mapping[str, Tensor]) -> Sequence[Any]:
+        """What ``decode`` needs, one item per piece. A task whose answer is generated asks the model for it here."""
+        found: np.ndarray = self.forward(model, batch).float().cpu().numpy()
+        return list(found)
+
+    def decode(self, row: Row, inferred: Sequence[Any], encoded: Encoded) -> Answer:
+        """What ``infer`` gave for the pieces of one row -> an answer in the words of the table."""
+        raise NotImplementedError
+
+    def outcome(self, rows: Sequence[Row], answers: Sequence[Answer]) -> Outcome:
+        """Wanted and answered side by side, ready to be measured and resampled."""
+        raise NotImplementedError
+
+    def measure(self, outcome: Any) -> dict[str, float]:
+        """Every score of an outcome, by name."""
+        raise NotImplementedError
+
+    def rows_behind(self, outcome: Any) -> dict[str, int]:
+        """How many rows stand behind each score that is not over all of them, by its name."""
+        return {}
+
+    def tuned(self, outcome: Any) -> Self:
+        """The task with what is chosen on validation rows (decision thresholds); never called with test rows."""
+        return self

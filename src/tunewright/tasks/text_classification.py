@@ -1,0 +1,206 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from pydantic import Field, model_validator
+
+from tunewright.core.errors import UserError, hint
+from tunewright.core.schema import Row
+from tunewright.tasks.base import Answer, Encoded, Role, Task
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from tunewright.metrics.classes import ClassOutcome
+
+
+class TextClassification(Task):
+    """One text, or a pair of texts, and its label out of a closed list; or several labels (``multi_label``)."""
+
+    head: ClassVar = "AutoModelForSequenceClassification"
+    criterion: ClassVar = "cross-entropy"
+
+    labels: tuple[str, ...] | None = None
+    """The label names in the order of their ids. Left out, they are learned from the training rows, sorted by name."""
+    multi_label: bool = False
+    """Whether a row may have several labels, or none."""
+    separator: str | None = Field(None, min_length=1)
+    """What stands between labels where a cell holds several as text; left out, a list or JSON list is expected, or one of ``; | ,``."""
+    thresholds: tuple[float, ...] | None = None
+    """Multi-label: the probability from which each label is given, parallel to ``labels``; left out, they are tuned on the validation rows."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.labels is not None and len(set(self.labels)) != len(self.labels):
+            raise ValueError("a label name stands twice in labels")
+        if self.labels is not None and len(self.labels) < 2 and not self.multi_label:
+            raise ValueError("labels needs two names or more")
+        if not self.multi_label and (self.thresholds is not None or self.separator is not None):
+            raise ValueError("thresholds and separator belong to multi_label: true")
+        if self.thresholds is not None and len(self.thresholds) != len(self.labels or ()):
+            raise ValueError("thresholds needs one number per name in labels")
+        return self
+
+    def roles(self) -> tuple[Role, ...]:
+        return (
+            Role("text", "text", "the text to classify"),
+            Role("text_pair", "text", "a second text, when a pair is classified", needed=False),
+            Role("label", "labels" if self.multi_label else "label", "the label names" if self.multi_label else "the label"),
+        )
+
+    def default_criterion(self) -> str:
+        return "binary-cross-entropy" if self.multi_label else self.criterion
+
+    def best_by(self) -> str:
+        return "f1_micro" if self.multi_label else "accuracy"
+
+    def learn(self, rows: Sequence[Row]) -> Self:
+        seen: dict[str, int] = {}
+        for row in rows:
+            for name in self.wanted_labels(row):
+                seen[name] = seen.get(name, 0) + 1
+        if self.labels is None and len(seen) < (1 if self.multi_label else 2):
+            only = f"all {len(rows)} training rows have the label {next(iter(seen))!r}" if seen else "no training row has a label"
+            raise UserError(only, "A classifier needs rows of at least two labels",
+                            "Check data.columns.label: is it the right column?")
+        if self.labels is None and not self.multi_label and len(rows) >= 4 and len(seen) == len(rows):
+            raise UserError(f"each of the {len(rows)} training rows has a label of its own",
+                            "A classifier needs several rows per label",
+                            "Check data.columns.label: an id or a text may have been taken for the label")
+        if self.labels is not None:
+            unknown = sorted(set(seen) - set(self.labels))
+            if unknown:
+                raise UserError(f"the training rows have labels that task.labels does not name: {', '.join(map(repr, unknown[:10]))}",
+                                hint(unknown[0], self.labels), "Add them to task.labels, correct the rows, or leave task.labels out")
+            return self
+        return self.model_copy(update={"labels": tuple(sorted(seen))})
+
+    def head_settings(self) -> dict[str, Any]:
+        names = self.labels or ()
+        return {
+            "num_labels": len(names),
+            "id2label": dict(enumerate(names)),
+            "label2id": {name: index for index, name in enumerate(names)},
+            "problem_type": "multi_label_classification" if self.multi_label else "single_label_classification",
+        }
+
+    def wanted_labels(self, row: Row) -> list[str]:
+        """The label names that stand in a row: one, or several where the task is multi-label; none when it has no label."""
+        value = row.get("label")
+        if not self.multi_label:
+            return [] if value is None else [str(value)]
+        if value is None:
+            return []
+        if not isinstance(value, str):
+            return [str(one) for one in value]
+        return split_labels(value, self.separator)
+
+    def encode(self, rows: Sequence[Row], tokenizer: Any, max_tokens: int) -> list[Encoded]:
+        texts = [str(row["text"]) for row in rows]
+        pair = bool(rows) and "text_pair" in rows[0]
+        pairs = [str(row["text_pair"]) for row in rows] if pair else None
+        whole = tokenizer(texts, pairs, truncation=False, verbose=False)
+        lengths = [len(ids) for ids in whole["input_ids"]]
+        long = [index for index, length in enumerate(lengths) if length > max_tokens]
+        cut = tokenizer([texts[i] for i in long], pairs and [pairs[i] for i in long], truncation=True, max_length=max_tokens) if long else {}
+        place = {index: at for at, index in enumerate(long)}
+        ids = {name: index for index, name in enumerate(self.labels or ())}
+        encoded = []
+        for index, row in enumerate(rows):
+            source, at = (cut, place[index]) if index in place else (whole, index)
+            piece: dict[str, Any] = {name: source[name][at] for name in source}
+            label = self._label_of(row, ids)
+            if label is not None:
+                piece["labels"] = label
+            encoded.append(Encoded((piece,), lengths[index], lengths[index] - len(piece["input_ids"])))
+        return encoded
+
+    def _label_of(self, row: Row, ids: dict[str, int]) -> int | list[float] | None:
+        """The class id, or a 0/1 list for multi-label; None without a label, or with one that was never trained."""
+        if row.get("label") is None:
+            return None
+        names = self.wanted_labels(row)
+        if self.multi_label:
+            wanted = set(names)
+            return [float(name in wanted) for name in ids]
+        return ids.get(names[0])
+
+    def decode(self, row: Row, inferred: Sequence[Any], encoded: Encoded) -> Answer:
+        import numpy as np
+
+        logits = np.asarray(inferred[0], dtype=np.float64)
+        names = self.labels or ()
+        if self.multi_label:
+            probabilities = 1 / (1 + np.exp(-logits))
+            given = probabilities >= np.asarray(self.thresholds or [0.5] * len(names))
+            label: Any = [name for name, yes in zip(names, given, strict=True) if yes]
+        else:
+            odds = np.exp(logits - logits.max())
+            probabilities = odds / odds.sum()
+            label = names[int(probabilities.argmax())]
+        return {"label": label, "probabilities": dict(zip(names, probabilities.tolist(), strict=True))}
+
+    def outcome(self, rows: Sequence[Row], answers: Sequence[Answer]) -> ClassOutcome:
+        import numpy as np
+
+        from tunewright.metrics.classes import ClassOutcome
+
+        names = list(self.labels or ())
+        if self.multi_label:  # a label that was never trained gets a column of its own: wanted there, never given
+            names += sorted({name for row in rows for name in self.wanted_labels(row)} - set(names))
+        ids = {name: index for index, name in enumerate(names)}
+        probabilities = np.array([[answer["probabilities"].get(name, 0.0) for name in names] for answer in answers]).reshape(len(answers), len(names))
+        wanted = self.wanted(rows, names)
+        if self.multi_label:
+            given = [set(answer["label"]) for answer in answers]
+            predicted: np.ndarray = np.array([[name in one for name in names] for one in given], dtype=bool).reshape(-1, len(names))
+        else:
+            predicted = np.array([ids[answer["label"]] for answer in answers], dtype=np.int64)
+        return ClassOutcome(tuple(names), wanted, predicted, probabilities)
+
+    def wanted(self, rows: Sequence[Row], names: Sequence[str]) -> np.ndarray:
+        """The labels of rows: (rows,) class ids, -1 for one that ``names`` does not have; multi-label: (rows, classes) bool."""
+        import numpy as np
+
+        ids = {name: index for index, name in enumerate(names)}
+        found = [self._label_of(row, ids) for row in rows]
+        if self.multi_label:
+            return np.array([one or [0.0] * len(ids) for one in found], dtype=bool).reshape(-1, len(ids))
+        return np.array([-1 if one is None else one for one in found], dtype=np.int64)
+
+    def measure(self, outcome: ClassOutcome) -> dict[str, float]:
+        from tunewright.metrics.classes import measure
+
+        return measure(outcome)
+
+    def rows_behind(self, outcome: ClassOutcome) -> dict[str, int]:
+        from tunewright.metrics.classes import rows_behind
+
+        return dict(rows_behind(outcome))
+
+    def tuned(self, outcome: ClassOutcome) -> Self:
+        if not self.multi_label or self.thresholds is not None or len(outcome) == 0:
+            return self
+        from tunewright.metrics.classes import best_thresholds
+
+        found = best_thresholds(outcome.wanted, outcome.probabilities)
+        return self.model_copy(update={"thresholds": tuple(float(one) for one in found)})
+
+
+def split_labels(cell: str, separator: str | None = None) -> list[str]:
+    """The label names in a cell that holds several as text.
+
+    >>> split_labels('["late", "damaged"]'), split_labels("late; damaged"), split_labels("")
+    (['late', 'damaged'], ['late', 'damaged'], [])
+    """
+    cell = cell.strip()
+    if separator is None:
+        if cell.startswith("[") and cell.endswith("]"):
+            try:
+                return [str(one) for one in json.loads(cell)]
+            except json.JSONDecodeError:
+                pass
+        separator = next((one for one in ";|," if one in cell), ";")
+    return [name for part in cell.split(separator) if (name := part.strip())]

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import IO, Any
+
+from pydantic import PrivateAttr
+
+from tunewright.core.folder import append_line, read_lines, write_text
+from tunewright.train.run import Callback, Run
+
+
+class Journal(Callback):
+    """Writes ``events.jsonl``: a line per step and per event. A run that goes on drops what came after its checkpoint."""
+
+    path: Path
+
+    _stream: IO[str] | None = PrivateAttr(None)
+
+    def fit_start(self, run: Run) -> None:
+        kept = [line for line in read_lines(self.path) if run.resumed_at and line.get("step", 0) <= run.resumed_at]
+        write_text(self.path, "".join(json.dumps(line) + "\n" for line in kept))
+        if run.resumed_at:
+            self._event("resumed", run)
+        self._stream = self.path.open("a", encoding="utf-8")
+
+    def step_end(self, run: Run) -> None:
+        import psutil
+
+        line = {"event": "step", "step": run.step, "epoch": round(run.epoch, 4), "loss": run.loss, "lr": run.learning_rate,
+                "grad_norm": run.grad_norm, "tokens": run.tokens, "seconds": round(run.seconds, 3), "memory": psutil.Process().memory_info().rss}
+        assert self._stream is not None
+        self._stream.write(json.dumps(line) + "\n")
+        self._stream.flush()
+
+    def evaluated(self, run: Run) -> None:
+        self._event("evaluated", run, epoch=round(run.epoch, 4), scores=run.scores)
+
+    def saved(self, run: Run) -> None:
+        self._event("saved", run)
+
+    def fit_end(self, run: Run) -> None:
+        self._event("stopped" if run.stop else "finished", run, **({"why": run.stop} if run.stop else {}))
+        if self._stream is not None:
+            self._stream.close()
+
+    def _event(self, event: str, run: Run, **more: Any) -> None:
+        append_line(self.path, {"event": event, "step": run.step, "seconds": round(run.seconds, 3), **more})

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from pydantic import PrivateAttr
+
+from tunewright.core.errors import MissingExtra
+from tunewright.train.callbacks.tracker import Tracker
+from tunewright.train.run import Run
+
+
+class MLflow(Tracker):
+    """An MLflow run, in a local SQLite file (``mlflow.db`` in the run folder) or on a server."""
+
+    uri: str | None = None
+    """Tracking server or database; left out, a file in the run folder."""
+    experiment: str = "tunewright"
+    """The experiment that the run belongs to."""
+
+    _client: Any = PrivateAttr(None)
+    _run_id: str = PrivateAttr("")
+
+    def check(self) -> None:
+        if not all(map(find_spec, ("mlflow", "sqlalchemy", "alembic"))):
+            raise MissingExtra("The tracker mlflow", "track")
+
+    def fit_start(self, run: Run) -> None:
+        from mlflow.tracking import MlflowClient
+
+        uri = self.uri or f"sqlite:///{Path(self._folder).resolve() / 'mlflow.db'}"
+        self._client = MlflowClient(tracking_uri=uri)
+        found = self._client.get_experiment_by_name(self.experiment)
+        experiment = found.experiment_id if found else self._client.create_experiment(self.experiment)
+        self._run_id = self._client.create_run(experiment, run_name=self._run_name).info.run_id
+        for name, value in self._settings.items():
+            self._client.log_param(self._run_id, name, str(value)[:500])
+
+    def log(self, step: int, values: dict[str, float]) -> None:
+        for name, value in values.items():
+            self._client.log_metric(self._run_id, _allowed(name), value, step=step)
+
+    def fit_end(self, run: Run) -> None:
+        self._client.set_terminated(self._run_id, status="FINISHED" if not run.stop else "KILLED")
+
+
+def _allowed(name: str) -> str:
+    """MLflow refuses most punctuation in the name of a metric."""
+    return "".join(one if one.isalnum() or one in "_-./ " else "_" for one in name)

@@ -1,0 +1,135 @@
+"""What a training run is, seen from outside: the job it is given, its state, its events, its watchers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from tunewright.core.config import Config
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from tunewright.train.settings import TrainSettings
+
+Batch = Mapping[str, "Tensor"]
+Piece = Mapping[str, Any]
+Event = Literal["fit_start", "step_end", "evaluated", "saved", "fit_end"]
+
+
+class Loss(NamedTuple):
+    """The loss of one batch, not yet averaged, so that uneven batches can be added up."""
+
+    total: Tensor
+    """Scalar, in nats, summed over the labelled items."""
+    items: int
+    """Labelled items: rows for a classifier, tokens for a language model."""
+    outputs: Tensor
+
+
+LossFn = Callable[["nn.Module", Batch], Loss]
+
+
+class Criterion(Config):
+    """Turns outputs and labels into a sum and a count. A run has exactly one."""
+
+    def __call__(self, outputs: Tensor, labels: Tensor) -> Tensor:
+        """The loss in nats, summed over the labelled items; a scalar."""
+        raise NotImplementedError
+
+    def count(self, labels: Tensor) -> int:
+        """How many labelled items there are; needs the labels alone."""
+        raise NotImplementedError
+
+
+@dataclass
+class Run:
+    """Everything a callback may read, and the one thing it may ask for: ``stop``."""
+
+    model: nn.Module
+    total_steps: int = 0
+    step: int = 0
+    epoch: float = 0.0
+    loss: float = float("nan")
+    """Mean over the labelled items of the last step, in nats."""
+    learning_rate: float = 0.0
+    """Of the encoder's weights, in the last step."""
+    grad_norm: float = 0.0
+    """Before clipping, in the last step."""
+    tokens: int = 0
+    """Seen since the run began, padding left out."""
+    seconds: float = 0.0
+    """Since the run began, evaluations and saving included; those of earlier parts of a resumed run too."""
+    scores: dict[str, float] = field(default_factory=dict)
+    """Of the last evaluation on the validation rows."""
+    best_step: int | None = None
+    best_score: float | None = None
+    resumed_at: int = 0
+    """The step of the checkpoint from which the run went on; 0 for a fresh one."""
+    stop: str = ""
+    """Why the run shall end after this step; empty to go on."""
+
+
+class Callback(Config):
+    """Watches a run, and may ask it to stop. It never touches gradients, batches or the loss."""
+
+    def fit_start(self, run: Run) -> None:
+        """Before the first step; after a checkpoint was loaded, when there is one."""
+
+    def step_end(self, run: Run) -> None:
+        """After each optimizer step."""
+
+    def evaluated(self, run: Run) -> None:
+        """After each look at the validation rows."""
+
+    def saved(self, run: Run) -> None:
+        """After a checkpoint stands on the disk."""
+
+    def fit_end(self, run: Run) -> None:
+        """After the last step, also when the run was stopped."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """All that an engine needs to drive a run; every part is made by someone else."""
+
+    model: nn.Module
+    pieces: Sequence[Piece]
+    """The encoded training rows, each with its ``labels``."""
+    order: Callable[[int], Sequence[Sequence[int]]]
+    """Epoch -> the indices of its micro-batches, in order; the same for the same epoch, always as many."""
+    collate: Callable[[Sequence[Piece]], dict[str, Tensor]]
+    loss_fn: LossFn
+    count: Callable[[Tensor], int]
+    """Labelled items of a batch, from its labels alone."""
+    evaluate: Callable[[nn.Module], dict[str, float]]
+    """Scores on the validation rows; ``train.best_by`` is among them."""
+    best_by: str
+    higher_is_better: bool
+    settings: TrainSettings
+    callbacks: Sequence[Callback]
+    folder: Path
+    """Where checkpoints go."""
+    seed: int
+    new_weights: frozenset[str] = frozenset()
+    """Names of the weights that the base checkpoint does not have (a head): they get the head's learning rate."""
+    resume: Path | None = None
+    """The checkpoint to go on from."""
+
+
+def tell(callbacks: Iterable[Callback], event: Event, run: Run) -> None:
+    """Call one event of every callback, in order."""
+    for callback in callbacks:
+        getattr(callback, event)(run)
+
+
+def compose(forward: Callable[[nn.Module, Batch], Tensor], criterion: Criterion) -> LossFn:
+    """The loss of a step, from a task's forward pass and a criterion."""
+
+    def loss_fn(model: nn.Module, batch: Batch) -> Loss:
+        outputs = forward(model, batch)
+        return Loss(criterion(outputs, batch["labels"]), criterion.count(batch["labels"]), outputs)
+
+    return loss_fn

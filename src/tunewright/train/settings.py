@@ -1,0 +1,100 @@
+"""The ``train`` section of a recipe. Imports no torch."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from tunewright.core.config import Config
+from tunewright.core.errors import hint
+from tunewright.train import ENGINES
+from tunewright.train.argument_names import OURS, TODAY, YESTERDAY
+
+
+class TrainSettings(Config):
+    """How long, how fast and how carefully to train. ``auto`` is decided for the model and the machine, and told."""
+
+    engine: str = "trainer"
+    """Who drives the steps: ``trainer`` is the Hugging Face Trainer."""
+    epochs: float = Field(3.0, gt=0)
+    """Passes over the training rows; may be a fraction."""
+    max_steps: int | None = Field(None, ge=1)
+    """Optimizer steps after which to end, whatever ``epochs`` says."""
+    batch_size: int = Field(32, ge=1)
+    """Rows per optimizer step, over all processes."""
+    accumulate: int = Field(1, ge=1)
+    """Micro-batches per optimizer step: the same result with less memory."""
+    learning_rate: float | Literal["auto"] = Field("auto")
+    """Of the encoder's weights; ``auto`` goes by the width of the model and the method."""
+    head_learning_rate: float | Literal["auto"] = Field("auto")
+    """Of the weights that the base model does not have (the head); ``auto`` is ten times that of the encoder for ``full``."""
+    warmup: float = Field(0.06, ge=0, lt=1)
+    """Share of the steps in which the learning rate rises from 0."""
+    schedule: Literal["linear", "cosine", "constant"] = "linear"
+    """How the learning rate falls after the warm-up."""
+    weight_decay: float = Field(0.01, ge=0)
+    """Of AdamW, for weight matrices; biases and norms have none."""
+    clip: float = Field(1.0, ge=0)
+    """Largest norm of the gradient; 0 does not clip."""
+    bucket: bool = True
+    """Batches of rows of similar length: the same rows per step, far less padding."""
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    """Of the training arithmetic; weights stay in float32. ``auto`` is bf16 where the hardware computes in it, else fp32."""
+    evaluate_every: int | None = Field(None, ge=1)
+    """Steps between two looks at the validation rows; left out, at the end of each epoch."""
+    save_every: int | None = Field(None, ge=1)
+    """Steps between two checkpoints; left out, with each evaluation. Each evaluation that gives the best score so far is saved too."""
+    save_total_limit: int = Field(2, ge=1)
+    """Checkpoints that stay on the disk; the best and the last always do."""
+    early_stopping: int | None = Field(3, ge=1)
+    """Evaluations in a row without a better score after which training ends; null never ends early."""
+    best_by: str | None = None
+    """The validation score that chooses the checkpoint to serve, as ``f1_macro`` or ``recall/spam``; left out, the task's own."""
+    arguments: dict[str, Any] = Field(default_factory=dict)
+    """Any other field of ``transformers.TrainingArguments``, passed on to the trainer engine as it is."""
+
+    @field_validator("engine")
+    @classmethod
+    def _known(cls, engine: str) -> str:
+        if engine not in ENGINES:
+            raise ValueError(f"no engine is called {engine!r}. {hint(engine, ENGINES)}")
+        return engine
+
+    @field_validator("learning_rate", "head_learning_rate", mode="after")
+    @classmethod
+    def _positive(cls, rate: float | str) -> float | str:
+        if not isinstance(rate, str) and not 0 < rate < 1:
+            raise ValueError("a learning rate lies between 0 and 1, as 2e-4")
+        return rate
+
+    @field_validator("arguments", mode="after")
+    @classmethod
+    def _arguments_of_today(cls, arguments: dict[str, Any]) -> dict[str, Any]:
+        wrong = []
+        for name in arguments:
+            if name in OURS:
+                wrong.append(f"{name} is set by our key {OURS[name]}: write it there")
+            elif name in YESTERDAY:
+                wrong.append(f"{name} is a name of older releases: {YESTERDAY[name]}")
+            elif name not in TODAY:
+                wrong.append(f"{name} is no field of TrainingArguments. {hint(name, TODAY - set(OURS))}")
+        if wrong:
+            raise ValueError("; ".join(wrong))
+        return arguments
+
+    @model_validator(mode="after")
+    def _whole_micro_batches(self) -> Self:
+        if self.batch_size % self.accumulate:
+            raise ValueError(f"batch_size {self.batch_size} cannot be shared out over accumulate {self.accumulate} micro-batches: "
+                             "choose numbers that divide")
+        return self
+
+
+def default_learning_rate(width: int) -> float:
+    """The encoder's learning rate for full tuning, from the width (hidden size) of the model.
+
+    2e-4 at width 384, falling with the square of the width (5e-5 at 768, 2.8e-5 at 1024), in [1e-5, 5e-4].
+    Source: docs/lab-log.md for width 384; the rates usual for base and large encoders for the fall.
+    """
+    return float(f"{min(max(2e-4 * (384 / width) ** 2, 1e-5), 5e-4):.2g}")

@@ -1,0 +1,362 @@
+"""Run folders as ``tunewright run`` writes them, made up but consistent: scores follow from the predictions in them."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+FOUR = ("Billing", "Delivery", "Returns", "Technical problem")
+TOPICS = (
+    "card_payment",
+    "cash_withdrawal",
+    "bank_transfer",
+    "top_up",
+    "direct_debit",
+    "exchange_rate",
+    "identity_check",
+    "refund_request",
+    "mobile_wallet",
+    "pin_and_passcode",
+    "beneficiary_account",
+)
+MATTERS = (
+    "not_recognised",
+    "still_pending_after_several_days",
+    "declined_by_the_merchant",
+    "charged_twice",
+    "wrong_amount",
+    "fee_explanation_wanted",
+    "how_do_i_change_the_limit",
+)
+SEVENTY_SEVEN = tuple(f"{topic}_{matter}" for topic in TOPICS for matter in MATTERS)
+TWELVE = (
+    "late",
+    "damaged",
+    "wrong item",
+    "missing parts",
+    "refund wanted",
+    "replacement wanted",
+    "praise",
+    "driver unfriendly",
+    "packaging",
+    "invoice",
+    "address change",
+    "safety risk: smoke or fire",
+)
+WORDS = (
+    "the order I placed last week has still not arrived and nobody answers the telephone although I was promised a call back on "
+    "Tuesday please tell me what happens next because the invoice was charged twice and the reset link in the mail has expired"
+)
+
+
+def score(value: float, rows: int) -> dict[str, Any]:
+    """A share of ``rows`` with its normal interval."""
+    wide = 1.96 * math.sqrt(max(value * (1 - value), 0.01) / max(rows, 1))
+    return {"value": round(value, 6), "low": round(max(0.0, value - wide), 6), "high": round(min(1.0, value + wide), 6), "rows": rows}
+
+
+def gap(ours: dict[str, Any], theirs: dict[str, Any]) -> dict[str, Any]:
+    value = ours["value"] - theirs["value"]
+    return {"value": round(value, 6), "low": round(value - 0.02, 6), "high": round(value + 0.02, 6), "rows": ours["rows"]}
+
+
+def text(rng: Random, words: int) -> str:
+    return " ".join(rng.choice(WORDS.split()) for _ in range(words)).capitalize() + "."
+
+
+def single(folder: Path, labels: Sequence[str] = FOUR, rows: int = 600, right: float = 0.93, seed: int = 0) -> Path:
+    """A run that gives one label per row."""
+    rng = Random(seed)
+    wanted = rng.choices(labels, [1 / (place + 4) ** 0.7 for place in range(len(labels))], k=rows)
+    given = [
+        one if rng.random() < right else labels[(labels.index(one) + rng.choice((1, 1, 1, 2, len(labels) // 2))) % len(labels)]
+        for one in wanted
+    ]
+    table = []
+    for index, (want, give) in enumerate(zip(wanted, given, strict=True)):
+        p = rng.uniform(0.6, 0.999) if want == give else rng.uniform(0.4, 0.98)
+        table.append(
+            {
+                "_file": "tickets.csv",
+                "_row": 9 * index,
+                "text": text(rng, rng.choice((8, 20, 60, 300))),
+                "wanted": want,
+                "label": give,
+                "probability": p,
+                "probabilities": [p if name == give else (1 - p) / (len(labels) - 1) for name in labels],
+            }
+        )
+    return _write(folder, labels, table, rng, several=False)
+
+
+def several(folder: Path, labels: Sequence[str] = TWELVE, rows: int = 400, seed: int = 1) -> Path:
+    """A run that gives any number of labels per row."""
+    rng = Random(seed)
+    table = []
+    for index in range(rows):
+        want = [name for place, name in enumerate(labels) if rng.random() < 0.35 / (1 + place / 3)]
+        p = [min(0.99, max(0.01, (0.85 if name in want else 0.1) + rng.gauss(0, 0.18))) for name in labels]
+        give = [name for name, one in zip(labels, p, strict=True) if one >= 0.45]
+        table.append(
+            {
+                "_file": "feedback.jsonl",
+                "_row": index,
+                "text": text(rng, rng.choice((8, 20, 60))),
+                "wanted": want,
+                "label": give,
+                "probability": max(p),
+                "probabilities": p,
+            }
+        )
+    return _write(folder, labels, table, rng, several=True)
+
+
+def _write(folder: Path, labels: Sequence[str], table: list[dict[str, Any]], rng: Random, several: bool) -> Path:
+    (folder / "predictions").mkdir(parents=True)
+    (folder / "model").mkdir()
+    (folder / "model" / "model.safetensors").write_bytes(b"weights")
+    pq.write_table(pa.Table.from_pylist(table), folder / "predictions" / "test.parquet")
+    metrics = _metrics(labels, table, several)
+    served = "f1_micro" if several else "accuracy"
+    _journal(folder, rng, served, metrics["test"][served]["value"])
+    put(folder, "metrics.json", metrics)
+    put(folder, "data.json", _data(labels, table, rng, several))
+    put(folder, "manifest.json", _manifest(folder, served, metrics["test"][served]["value"]))
+    (folder / "looks.jsonl").write_text(
+        json.dumps({"when": "2026-11-23T14:21:40+00:00", "command": "tunewright run recipe.yaml", "model": "ab" * 32, "rows": len(table)})
+        + "\n",
+        encoding="utf-8",
+    )
+    task = "{name: text-classification, multi_label: true}" if several else "text-classification"
+    (folder / "recipe.yaml").write_text(
+        f"task: {task}  # recipe\ndata:\n  source: tickets.csv  # recipe\nmodel:\n  base: distilbert/distilbert-base-uncased  # recipe\n"
+        "train:\n  epochs: 3  # default\n  batch_size: 16  # default\n  learning_rate: 5.0e-05  # default\nseed: 0  # default\n",
+        encoding="utf-8",
+    )
+    return folder
+
+
+def put(folder: Path, name: str, value: Any) -> None:
+    (folder / name).write_text(json.dumps(value, ensure_ascii=True, indent=1), encoding="utf-8")
+
+
+def change(folder: Path, name: str, **keys: Any) -> None:
+    """Replace keys of a JSON file; a key given as ``None`` is removed."""
+    found = json.loads((folder / name).read_text(encoding="utf-8")) | keys
+    put(folder, name, {key: value for key, value in found.items() if value is not None})
+
+
+def _names(value: Any) -> list[str]:
+    return value if isinstance(value, list) else [value]
+
+
+def _metrics(labels: Sequence[str], table: list[dict[str, Any]], several: bool) -> dict[str, Any]:
+    n = len(table)
+    test: dict[str, Any] = {}
+    for name in labels:
+        both = sum(name in _names(row["wanted"]) and name in _names(row["label"]) for row in table)
+        given, wanted = sum(name in _names(row["label"]) for row in table), sum(name in _names(row["wanted"]) for row in table)
+        precision, recall = both / given if given else 0.0, both / wanted if wanted else 0.0
+        f1 = 2 * precision * recall / (precision + recall) if precision + recall else 0.0
+        test |= {f"precision/{name}": score(precision, given), f"recall/{name}": score(recall, wanted), f"f1/{name}": score(f1, wanted)}
+    macro = sum(test[f"f1/{name}"]["value"] for name in labels) / len(labels)
+    exact = sum(sorted(_names(row["wanted"])) == sorted(_names(row["label"])) for row in table) / n
+    main = (
+        {"f1_micro": macro + 0.02, "f1_macro": macro, "subset_accuracy": exact, "hamming_loss": 0.06}
+        if several
+        else {
+            "accuracy": exact,
+            "balanced_accuracy": exact - 0.01,
+            "f1_macro": macro,
+            "f1_weighted": exact,
+            "mcc": exact - 0.03,
+            "log_loss": 0.27,
+        }
+    )
+    ours = {name: score(value, n) for name, value in main.items()}
+    tfidf = {name: score(max(0.0, value - 0.06), n) for name, value in main.items()}
+    majority = {name: score(0.0 if name == "mcc" else value * 0.3, n) for name, value in main.items()}
+    metrics = {
+        "validation": {name: score(value + 0.005, n // 2) for name, value in main.items()},
+        "test": ours | test,
+        "support": {name: sum(name in _names(row["wanted"]) for row in table) for name in labels},
+        "baselines": {
+            "majority": majority,
+            "tfidf": tfidf | {"seconds": 1.84},
+            "difference": {
+                "majority": {name: gap(ours[name], majority[name]) for name in ours},
+                "tfidf": {name: gap(ours[name], tfidf[name]) for name in ours},
+            },
+            "verdict": "The interval of the difference lies above zero, so the gain is not chance",
+            "worth_it": True,
+        },
+        "excluded": {"test_without_label": 0, "never_trained": {}},
+        "efficiency": {
+            "train_seconds": 812.4,
+            "rows_per_second": 14.9,
+            "peak_memory_bytes": 1_873_000_000,
+            "model_bytes": 267_844_872,
+            "predict_rows_per_second": 61.2,
+            "total_seconds": 1024.8,
+            "steps": 900,
+            "epochs": 3,
+        },
+        "proof": {
+            "ok": True,
+            "rows": 64,
+            "same_labels": 64,
+            "largest_difference": 1.2e-7,
+            "loaded_with": "transformers.pipeline",
+            "batch_of_one": {"rows": 64, "largest_difference": 3.1e-7},
+        },
+    }
+    if several:
+        return metrics | {"thresholds": {name: 0.3 + 0.02 * place for place, name in enumerate(labels)}}
+    counted = Counter((row["wanted"], row["label"]) for row in table)
+    return metrics | {"confusion": {"labels": list(labels), "matrix": [[counted[i, j] for j in labels] for i in labels]}}
+
+
+def _data(labels: Sequence[str], table: list[dict[str, Any]], rng: Random, several: bool) -> dict[str, Any]:
+    test = Counter(name for row in table for name in _names(row["wanted"]))
+    splits = {
+        split: {"rows": times * len(table), "labels": {name: times * test[name] for name in labels}}
+        for split, times in (("train", 8), ("validation", 1), ("test", 1))
+    }
+    kept = sum(one["rows"] for one in splits.values())
+    by_rule = {"exact-duplicate": 41, "empty-text": 9, "missing-label": 2}
+    shown = [{"file": "tickets.csv", "row": row, "text": text(rng, words)} for row, words in ((17, 12), (230, 90), (1204, 9))]
+    return {
+        "name": "tickets",
+        "version": "3f9a1c",
+        "folder": "datasets/tickets/3f9a1c",
+        "task": "text-classification",
+        "columns": {"text": "body", "label": "tags" if several else "queue"},
+        "labels": list(labels),
+        "sources": [
+            {
+                "name": "tickets.csv",
+                "format": "csv",
+                "encoding": "cp1252",
+                "delimiter": ";",
+                "rows": kept + 52,
+                "bytes": 3_918_221,
+                "sha256": "0f" * 32,
+                "split": None,
+            }
+        ],
+        "rows": {"read": kept + 52, "kept": kept, "quarantined": 52, "by_rule": by_rule},
+        "split": {"by": "stratified", "made": ["validation", "test"], "given": [], "seed": 0},
+        "splits": splits,
+        "never_trained": {},
+        "test_without_label": 0,
+        "findings": [
+            {
+                "rule": "exact-duplicate",
+                "severity": "info",
+                "message": "41 rows repeat a row that stands before them",
+                "remedy": "They were removed.",
+                "recipe": "data.policy.exact-duplicate: drop",
+                "action": "drop",
+                "rows": 41,
+                "shown": shown[:2],
+            },
+            {
+                "rule": "conflicting-label",
+                "severity": "warning",
+                "message": "14 rows have the same text as another row but a different label",
+                "remedy": "Decide which label is right, or drop them.",
+                "recipe": "data.policy.conflicting-label: drop",
+                "action": "keep",
+                "rows": 14,
+                "shown": shown,
+            },
+        ],
+        "truncation": {
+            "max_tokens": 128,
+            "why": "the 99th percentile of the training rows",
+            "splits": {
+                split: {
+                    "rows": one["rows"],
+                    "rows_cut": one["rows"] // 90,
+                    "tokens": 60 * one["rows"],
+                    "tokens_cut": one["rows"] // 2,
+                    "labels": {labels[1]: {"rows_cut": one["rows"] // 120, "tokens_cut": one["rows"] // 3}},
+                }
+                for split, one in splits.items()
+            },
+        },
+    }
+
+
+def _journal(folder: Path, rng: Random, served: str, value: float) -> None:
+    lines: list[dict[str, Any]] = []
+    for step in range(1, 901):
+        lines.append(
+            {
+                "event": "step",
+                "step": step,
+                "epoch": step / 300,
+                "loss": 1.4 * math.exp(-step / 160) + 0.12 + abs(rng.gauss(0, 0.07)),
+                "lr": 5e-5 * min(step / 90, (900 - step) / 810),
+                "grad_norm": 1.1,
+                "tokens": 1800,
+                "seconds": 0.9,
+                "memory": 1_800_000_000,
+            }
+        )
+        if step % 100 == 0:
+            lines.append(
+                {
+                    "event": "evaluated",
+                    "step": step,
+                    "epoch": step / 300,
+                    "seconds": 4.0,
+                    "scores": {
+                        served: value + 0.004 - 0.5 * math.exp(-step / 150),
+                        "f1_macro": value - 0.02 - 0.6 * math.exp(-step / 170),
+                        "loss": 1.2 * math.exp(-step / 150) + 0.27 + max(0, step - 600) / 4000,
+                    },
+                }
+            )
+            lines.append({"event": "saved", "step": step})
+    lines.insert(450, {"event": "resumed", "step": 400})
+    (folder / "events.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+
+
+def _manifest(folder: Path, served: str, value: float) -> dict[str, Any]:
+    return {
+        "tunewright": "0.1.0",
+        "name": folder.name,
+        "command": "tunewright run recipe.yaml",
+        "started": "2026-11-23T14:04:09+00:00",
+        "ended": "2026-11-23T14:21:44+00:00",
+        "machine": {
+            "cpu": "Intel Xeon Platinum 8488C",
+            "cores": 2,
+            "memory_bytes": 8_200_000_000,
+            "gpu": None,
+            "system": "Linux 6.1",
+            "python": "3.11.4",
+        },
+        "versions": {"torch": "2.13.0", "transformers": "5.23.0", "datasets": "5.2.0", "peft": "0.21.2", "tunewright": "0.1.0"},
+        "seed": 0,
+        "data": {"name": "tickets", "version": "3f9a1c", "folder": "datasets/tickets/3f9a1c", "fingerprint": "9c" * 32},
+        "model": {
+            "base": "distilbert/distilbert-base-uncased",
+            "parameters": 66_956_548,
+            "trainable": 66_956_548,
+            "method": "full",
+            "max_tokens": 128,
+            "pooling": "architecture",
+        },
+        "served": {"step": 800, "sha256": "ab" * 32, "by": served, "value": value},
+        "files": {"model/model.safetensors": "ab" * 32, "data.json": "cd" * 32, "metrics.json": "ef" * 32},
+    }
