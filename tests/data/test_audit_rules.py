@@ -106,9 +106,32 @@ def test_of_several_labels_none_at_all_is_fine_and_an_empty_place_is_not():
 
 
 def test_spellings_find_case_blanks_and_slips_but_never_digits_or_opposites():
-    counts = {"refund": 90, "Refund ": 4, "refnud": 2, "level 1": 50, "level 2": 3, "Late Delivery": 40, "late_delivery": 9, "late-delivery": 1,
-              "typical": 80, "atypical": 5, "spam": 70, "scam": 3, "v1.2": 9, "v12": 1, "-1": 30, "1": 30, "v2.10": 50, "v2.11": 1}  # fmt: skip
-    assert spellings(counts) == {"Refund ": "refund", "refnud": "refund", "late_delivery": "Late Delivery", "late-delivery": "Late Delivery"}
+    counts = {
+        "refund": 90,
+        "Refund ": 4,
+        "refnud": 2,
+        "level 1": 50,
+        "level 2": 3,
+        "Late Delivery": 40,
+        "late_delivery": 9,
+        "late-delivery": 1,
+        "typical": 80,
+        "atypical": 5,
+        "spam": 70,
+        "scam": 3,
+        "v1.2": 9,
+        "v12": 1,
+        "-1": 30,
+        "1": 30,
+        "v2.10": 50,
+        "v2.11": 1,
+    }
+    assert spellings(counts) == {
+        "Refund ": "refund",
+        "refnud": "refund",
+        "late_delivery": "Late Delivery",
+        "late-delivery": "Late Delivery",
+    }
 
 
 def test_two_frequent_names_that_are_one_letter_apart_are_two_names():
@@ -184,7 +207,17 @@ def test_the_same_set_of_labels_in_another_order_is_no_conflict():
 
 
 def test_leaks_are_counted_and_dropped_from_the_earlier_split_never_from_test():
-    rows = [("one", "a"), ("two", "a"), ("three", "b"), ("TWO!", "a"), ("three", "b"), ("four", "b"), ("one", "a"), ("three", "a"), ("five", "b")]
+    rows = [
+        ("one", "a"),
+        ("two", "a"),
+        ("three", "b"),
+        ("TWO!", "a"),
+        ("three", "b"),
+        ("four", "b"),
+        ("one", "a"),
+        ("three", "a"),
+        ("five", "b"),
+    ]
     done = applied("leak-exact", "drop", rows, "tttvvveee", given=("train", "validation", "test"))
     assert done.looked.number.tolist() == [3, 5, 6, 7, 8]
     (finding,) = rows_of(done, "leak-exact")

@@ -19,7 +19,11 @@ FILES = {"train.parquet", "validation.parquet", "test.parquet", "quarantine.parq
 def written(folder, name="tickets.jsonl"):
     folder.mkdir(parents=True, exist_ok=True)
     rows = [{"text": f"ticket {at}", "label": ("billing", "login")[at % 2], "tags": ["x"]} for at in range(50)]
-    rows += [{"text": "", "label": "login", "tags": []}, {"text": "Ticket 0!", "label": "billing", "tags": []}, {"text": "same", "label": "login", "tags": []}]
+    rows += [
+        {"text": "", "label": "login", "tags": []},
+        {"text": "Ticket 0!", "label": "billing", "tags": []},
+        {"text": "same", "label": "login", "tags": []},
+    ]
     rows += [{"text": "SAME", "label": "billing", "tags": []}] + [{"text": "twice", "label": "login", "tags": []}] * 2
     (folder / name).write_text("".join(json.dumps(row) + "\n" for row in rows))
     return folder
@@ -85,9 +89,16 @@ def test_the_same_input_gives_the_same_bytes_wherever_it_lies(tmp_path):
         assert (one.folder / file).read_bytes() == (other.folder / file).read_bytes()
 
 
-@pytest.mark.parametrize("change", [
-    {"seed": 1}, {"policy": {"empty-text": "keep"}}, {"split": {"test": 0.2}}, {"split": {"by": "random"}}, {"columns": {"text": "text"}, "seed": 2},
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"seed": 1},
+        {"policy": {"empty-text": "keep"}},
+        {"split": {"test": 0.2}},
+        {"split": {"by": "random"}},
+        {"columns": {"text": "text"}, "seed": 2},
+    ],
+)
 def test_every_setting_that_changes_the_rows_changes_the_version(tmp_path, change):
     folder = written(tmp_path)
     assert prepared(folder).version != prepared(folder, **change).version
@@ -96,7 +107,9 @@ def test_every_setting_that_changes_the_rows_changes_the_version(tmp_path, chang
 def test_a_setting_that_says_the_default_changes_nothing(tmp_path):
     folder = written(tmp_path)
     defaults = {name: RULES.get(name).default for name in RULES.places()}
-    assert prepared(folder).version == prepared(folder, policy=defaults, split={"test": 0.1}, name="tickets").version
+    assert (
+        prepared(folder).version == prepared(folder, policy=defaults, split={"test": 0.1}, columns={"text": "text"}, name="tickets").version
+    )
 
 
 def test_one_changed_cell_changes_the_version(tmp_path):
@@ -171,7 +184,7 @@ def test_a_prepared_dataset_refuses_what_only_preparing_could_do(tmp_path):
 def test_a_damaged_dataset_is_refused_as_a_source(tmp_path):
     dataset = prepared(written(tmp_path))
     (dataset.folder / "train.parquet").write_bytes(b"")
-    with pytest.raises(UserError, match="train.parquet"):
+    with pytest.raises(UserError, match=r"train\.parquet"):
         prepare(DataSettings(source=str(dataset.folder)), TASK, 0, tmp_path, tmp_path)
 
 
@@ -193,8 +206,21 @@ def test_a_dataset_that_was_moved_still_opens(tmp_path):
 
 def test_the_summary_has_the_keys_that_a_report_reads(tmp_path):
     summary = prepared(written(tmp_path)).summary()
-    assert list(summary) == ["name", "version", "folder", "task", "columns", "labels", "sources", "rows", "split", "splits", "never_trained",
-                             "test_without_label", "findings"]  # fmt: skip
+    assert list(summary) == [
+        "name",
+        "version",
+        "folder",
+        "task",
+        "columns",
+        "labels",
+        "sources",
+        "rows",
+        "split",
+        "splits",
+        "never_trained",
+        "test_without_label",
+        "findings",
+    ]
     assert json.loads(json.dumps(summary)) == summary
     assert set(summary["sources"][0]) == {"name", "format", "encoding", "delimiter", "rows", "bytes", "sha256", "split"}
     for finding in summary["findings"]:

@@ -5,6 +5,8 @@ from collections import Counter
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tunewright.core.errors import DataRefused, UserError
 from tunewright.core.schema import SPLITS
@@ -17,7 +19,10 @@ SEVERAL = TASKS.build({"name": "text-classification", "multi_label": True})
 
 
 def tickets(count=60, labels=("billing", "delivery", "login")):
-    return [{"body": f"ticket number {at} about {labels[at % len(labels)]}", "queue": labels[at % len(labels)], "id": str(at)} for at in range(count)]
+    return [
+        {"body": f"ticket number {at} about {labels[at % len(labels)]}", "queue": labels[at % len(labels)], "id": str(at)}
+        for at in range(count)
+    ]
 
 
 def as_csv(path, rows):
@@ -75,7 +80,15 @@ def test_quarantined_rows_keep_their_own_columns_and_say_why(tmp_path):
     rows[7]["body"] = "  "
     as_csv(tmp_path / "t.csv", rows)
     (gone,) = prepared(tmp_path, "t.csv", columns=COLUMNS).quarantine.to_pylist()
-    assert gone == {"body": "  ", "queue": "delivery", "id": "7", "_file": "t.csv", "_row": 7, "_rule": "empty-text", "_reason": "the text is empty"}
+    assert gone == {
+        "body": "  ",
+        "queue": "delivery",
+        "id": "7",
+        "_file": "t.csv",
+        "_row": 7,
+        "_rule": "empty-text",
+        "_reason": "the text is empty",
+    }
 
 
 def test_unreadable_rows_are_quarantined_with_what_was_read_of_them(tmp_path):
@@ -92,9 +105,14 @@ def test_unreadable_rows_are_quarantined_with_what_was_read_of_them(tmp_path):
 
 def test_rows_of_a_given_test_split_are_never_dropped_but_without_a_label(tmp_path):
     as_csv(tmp_path / "train.csv", tickets())
-    test = [{"body": "", "queue": "login", "id": "0"}, {"body": "twice", "queue": "login", "id": "1"}, {"body": "twice", "queue": "login", "id": "2"},
-            {"body": "who knows", "queue": "", "id": "3"}, {"body": "new queue", "queue": "returns", "id": "4"},
-            {"body": tickets()[0]["body"], "queue": "billing", "id": "5"}]  # fmt: skip
+    test = [
+        {"body": "", "queue": "login", "id": "0"},
+        {"body": "twice", "queue": "login", "id": "1"},
+        {"body": "twice", "queue": "login", "id": "2"},
+        {"body": "who knows", "queue": "", "id": "3"},
+        {"body": "new queue", "queue": "returns", "id": "4"},
+        {"body": tickets()[0]["body"], "queue": "billing", "id": "5"},
+    ]
     as_csv(tmp_path / "test.csv", test)
     dataset = prepared(tmp_path, {"train": "train.csv", "test": "test.csv"}, columns=COLUMNS, policy={"leak-exact": "drop"})
     assert [row["id"] for row in dataset.rows("test").to_pylist()] == ["0", "1", "2", "4", "5"]
@@ -123,12 +141,20 @@ def test_all_splits_given_are_taken_as_they_are(tmp_path):
 
 
 def test_copies_of_a_text_never_stand_in_two_made_splits(tmp_path):
-    rows = [{"text": form.format(at), "label": "ab"[at % 2]} for at in range(40) for form in ("Order {} is late", "order {} is LATE!", "order  {} is late")]
+    rows = [
+        {"text": form.format(at), "label": "ab"[at % 2]}
+        for at in range(40)
+        for form in ("Order {} is late", "order {} is LATE!", "order  {} is late")
+    ]
     as_jsonl(tmp_path / "t.jsonl", rows)
     dataset = prepared(tmp_path, "t.jsonl", split={"validation": 0.2, "test": 0.2})
     numbers = {split: {row["text"].split()[1] for row in dataset.rows(split).to_pylist()} for split in SPLITS}
     assert [len(numbers[split]) for split in SPLITS] == [24, 8, 8]
-    assert not numbers["train"] & numbers["test"] and not numbers["train"] & numbers["validation"] and not numbers["test"] & numbers["validation"]
+    assert (
+        not numbers["train"] & numbers["test"]
+        and not numbers["train"] & numbers["validation"]
+        and not numbers["test"] & numbers["validation"]
+    )
 
 
 @pytest.mark.parametrize(("values", "wanted"), [
@@ -157,20 +183,22 @@ def test_categories_are_their_names(tmp_path):
 
 def test_fractions_are_no_labels(tmp_path):
     pq.write_table(pa.table({"text": ["a"] * 20, "label": pa.array([0.5, 2.0] * 10)}), tmp_path / "t.parquet")
-    with pytest.raises(UserError, match=r"'label' is a label column of floats \(0.5...\). For numbers a regression is wanted"):
+    with pytest.raises(
+        UserError, match=r"'label' holds fractions \(0.5...\): it is a label column of floats. For numbers a regression is wanted"
+    ):
         prepared(tmp_path, "t.parquet")
 
 
 def test_a_list_where_one_label_is_wanted_names_the_way_out():
     rows = [{"text": f"text {at}", "label": ["a", "b"]} for at in range(20)]
-    with pytest.raises(UserError, match="holds lists.*multi_label: true"):
+    with pytest.raises(UserError, match=r"holds lists.*multi_label: true"):
         audit(DataSettings(source=rows), TASK, 0, None)
 
 
 def test_a_text_column_of_numbers_is_read_as_text_and_one_of_lists_is_refused():
     rows = [{"text": at, "label": "ab"[at % 2]} for at in range(20)]
     assert audit(DataSettings(source=rows), TASK, 0, None).rows("train").to_pylist()[0]["text"] in {str(at) for at in range(20)}
-    with pytest.raises(UserError, match="'text' for the role 'text' holds lists. A text was wanted"):
+    with pytest.raises(UserError, match=r"'text' for the role 'text' holds lists. A text was wanted"):
         audit(DataSettings(source=[{"text": ["a"], "label": "b"}] * 20), TASK, 0, None)
 
 
@@ -182,7 +210,8 @@ def test_several_labels_are_lists_whether_they_came_as_lists_or_as_text(tmp_path
     assert from_lists.task.labels == ("late", "lost")
     assert from_lists.rows("train")["label"].type == pa.list_(pa.string())
     assert from_lists.rows("train")["label"].to_pylist() == from_text.rows("train")["label"].to_pylist()
-    assert {"late": 20, "lost": 20} == dict(sum((Counter(from_lists.summary()["splits"][split]["labels"]) for split in SPLITS), Counter()))
+    counts = [Counter(from_lists.summary()["splits"][split]["labels"]) for split in SPLITS]
+    assert sum(counts, Counter()) == {"late": 20, "lost": 20}
     assert from_lists.summary()["rows"]["kept"] == 40
 
 
@@ -194,9 +223,9 @@ def test_pairs_have_both_texts(tmp_path):
 
 def test_a_column_that_is_missing_is_named_with_the_nearest(tmp_path):
     as_csv(tmp_path / "t.csv", tickets())
-    with pytest.raises(UserError, match="did you mean 'queue'"):
+    with pytest.raises(UserError, match=r"did you mean 'queue'"):
         prepared(tmp_path, "t.csv", columns={"text": "body", "label": "queu"})
-    with pytest.raises(UserError, match="names a role 'lable' that the task does not have. Did you mean 'label'"):
+    with pytest.raises(UserError, match=r"names a role 'lable' that the task does not have. Did you mean 'label'"):
         prepared(tmp_path, "t.csv", columns={"text": "body", "lable": "queue"})
 
 
@@ -327,3 +356,50 @@ def test_a_column_of_two_types_in_two_splits_is_kept_as_text_and_told(tmp_path):
     dataset = prepared(tmp_path, {"train": "train.jsonl", "test": "test.jsonl"})
     assert dataset.task.labels == ("0", "1") and dataset.summary()["never_trained"] == {}
     assert {finding.message.split("'")[1] for finding in dataset.findings if finding.rule == "column-type"} == {"label", "id"}
+
+
+TEXTS = st.sampled_from([None, "", " ", "hi", "Hi!", "HI", "bye", "cafÃ©", "?", "\u200b", *(f"text {at}" for at in range(30))])
+LABELS = st.sampled_from([None, "", "a", "b", "A", "nan", "none", "level 1", "level 2"])
+POLICIES = st.dictionaries(
+    st.sampled_from(["mojibake", "label-variant", "conflicting-label", "leak-exact", "normalised-duplicate", "exact-duplicate"]),
+    st.sampled_from(["keep", "drop"]),
+)
+
+
+@given(
+    st.lists(st.tuples(TEXTS, LABELS), min_size=10, max_size=60),
+    st.lists(st.tuples(TEXTS, LABELS), max_size=12),
+    POLICIES,
+    st.integers(0, 3),
+)
+@settings(max_examples=100, deadline=None)
+def test_whatever_the_rows_are_none_is_lost_and_the_given_test_is_whole(train, test, policy, seed):
+    source = {name: [{"text": text, "label": label} for text, label in rows] for name, rows in (("train", train), ("test", test)) if rows}
+    try:
+        found = audit(DataSettings.read({"source": source if test else source["train"], "policy": policy}), TASK, seed, None)
+    except UserError as error:
+        assert error.next_step or error.wanted
+        return
+    read = found.summary()["rows"]
+    assert read["read"] == len(train) + len(test) == read["kept"] + read["quarantined"]
+    assert read["kept"] == sum(found.rows(split).num_rows for split in SPLITS)
+    if test:
+        kept = [(row["text"], row["label"]) for row in found.rows("test").to_pylist()]
+        whole = [(text or "", label) for text, label in test]
+        assert kept == [pair for pair in whole if pair in kept]
+        assert len(kept) + found.summary()["test_without_label"] == len(test)
+    assert None not in found.rows("train")["label"].to_pylist()
+    assert set(found.rows("train")["label"].to_pylist()) == set(found.task.labels)
+
+
+def test_objects_of_python_are_sources_too():
+    import datasets
+    import pandas
+
+    rows = [{"text": f"text {at}", "label": at % 2} for at in range(40)]
+    frame = pandas.DataFrame([*rows, {"text": "x", "label": None}])
+    from_frame = audit(DataSettings(source=frame), TASK, 0, None)
+    assert from_frame.task.labels == ("0", "1") and from_frame.summary()["rows"]["by_rule"] == {"missing-label": 1}
+    parts = datasets.DatasetDict({"train": datasets.Dataset.from_list(rows), "test": datasets.Dataset.from_list(rows[:6])})
+    from_parts = audit(DataSettings(source=parts), TASK, 0, None)
+    assert from_parts.rows("test").num_rows == 6 and from_parts.summary()["split"]["given"] == ["train", "test"]

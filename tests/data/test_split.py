@@ -98,4 +98,6 @@ def test_quotas_add_up_to_every_label_and_every_split(labels):
 
 def test_a_small_table_still_gets_a_row_to_validate_and_one_to_test():
     assert sizes(10, np.array([0.98, 0.01, 0.01])).tolist() == [8, 1, 1]
-    assert [SPLITS[at] for at in sorted(set(split(np.arange(10), single([0, 1] * 5), {"validation": 0.01, "test": 0.01}, 0).tolist()))] == list(SPLITS)
+    assert [
+        SPLITS[at] for at in sorted(set(split(np.arange(10), single([0, 1] * 5), {"validation": 0.01, "test": 0.01}, 0).tolist()))
+    ] == list(SPLITS)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import base64
+import fcntl
 import json
 import os
 import shutil
-import subprocess
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -33,17 +33,14 @@ class Chromium:
         program = shutil.which("chromium")
         assert program, "chromium is missing, and the page must be seen in a real browser: make test installs it"
         self._profile = TemporaryDirectory(ignore_cleanup_errors=True)
-        theirs_in, ours_out = os.pipe()
-        ours_in, theirs_out = os.pipe()
-        command = f'exec "$0" "$@" 3<&{theirs_in} 4>&{theirs_out}'
-        self._process = subprocess.Popen(
-            ["sh", "-c", command, program, *FLAGS, f"--user-data-dir={self._profile.name}", "about:blank"],
-            pass_fds=(theirs_in, theirs_out),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        os.close(theirs_in)
-        os.close(theirs_out)
+        theirs_in, ours_out = _high(os.pipe())
+        ours_in, theirs_out = _high(os.pipe())
+        quiet = os.open(os.devnull, os.O_RDWR)
+        handles = [(os.POSIX_SPAWN_DUP2, ours, theirs) for ours, theirs in ((quiet, 1), (quiet, 2), (theirs_in, 3), (theirs_out, 4))]
+        command = [program, *FLAGS, f"--user-data-dir={self._profile.name}", "about:blank"]
+        self._process = os.posix_spawn(program, command, os.environ, file_actions=handles)
+        for one in (theirs_in, theirs_out, quiet):
+            os.close(one)
         self._out, self._in = os.fdopen(ours_out, "wb", buffering=0), os.fdopen(ours_in, "rb", buffering=0)
         self._rest, self._number, self._session = b"", 0, ""
         self.requested: list[str] = []
@@ -57,7 +54,7 @@ class Chromium:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._session = ""
         self.call("Browser.close")
-        self._process.wait(20)
+        os.waitpid(self._process, 0)
         self._out.close()
         self._in.close()
         self._profile.cleanup()
@@ -88,10 +85,10 @@ class Chromium:
         if event.get("method") in {"Runtime.exceptionThrown", "Log.entryAdded", "Page.javascriptDialogOpening"}:
             self.complaints.append(json.dumps(event["params"])[:300])
 
-    def open(self, path: Path, width: int, height: int = 900, scheme: str = "light", script: bool = True) -> None:
+    def open(self, path: Path, width: int, height: int = 900, scheme: str = "light", media: str = "", script: bool = True) -> None:
         """Show a file at a width in CSS pixels."""
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 500)
-        self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+        self.call("Emulation.setEmulatedMedia", media=media, features=[{"name": "prefers-color-scheme", "value": scheme}])
         self.call("Emulation.setScriptExecutionDisabled", value=not script)
         self.call("Page.navigate", url=path.resolve().as_uri())
         until = time.monotonic() + 15
@@ -116,3 +113,11 @@ class Chromium:
         data = self.call("Page.printToPDF", paperWidth=8.27, paperHeight=11.69, preferCSSPageSize=True, printBackground=False)["data"]
         path.write_bytes(base64.b64decode(data))
         return path
+
+
+def _high(pair: tuple[int, int]) -> list[int]:
+    """The ends of a pipe under numbers that do not stand in the way of 3 and 4, where the browser looks for its own."""
+    high = [fcntl.fcntl(one, fcntl.F_DUPFD_CLOEXEC, 10) for one in pair]
+    for one in pair:
+        os.close(one)
+    return high

@@ -148,7 +148,7 @@ def put(folder: Path, name: str, value: Any) -> None:
     (folder / name).write_text(json.dumps(value, ensure_ascii=True, indent=1), encoding="utf-8")
 
 
-def change(folder: Path, name: str, **keys: Any) -> None:
+def change(folder: Path, name: str, /, **keys: Any) -> None:
     """Replace keys of a JSON file; a key given as ``None`` is removed."""
     found = json.loads((folder / name).read_text(encoding="utf-8")) | keys
     put(folder, name, {key: value for key, value in found.items() if value is not None})

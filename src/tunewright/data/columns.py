@@ -172,9 +172,9 @@ def _whole_numbers(values: pa.Array, name: str) -> pa.Array:
     values = pc.if_else(pc.is_nan(values), None, values)
     fractions = pc.invert(pc.equal(pc.floor(values), values))
     if pc.any(pc.fill_null(pc.or_(fractions, pc.is_inf(values)), False)).as_py():
-        some = values.filter(fractions).slice(0, 3).to_pylist()
+        some = ", ".join(f"{one:g}" for one in pc.unique(values.filter(fractions)).slice(0, 3).to_pylist()) or "inf"
         raise UserError(
-            f"the label column {name!r} is a label column of floats ({', '.join(f'{one:g}' for one in some) or 'inf'}...)",
+            f"the label column {name!r} holds fractions ({some}...): it is a label column of floats",
             "For numbers a regression is wanted, which this task is not; a label is a name or a whole number",
             "Check data.columns.label: is it the right column?",
         )

@@ -150,7 +150,7 @@ def _fingerprint(source: Source, settings: DataSettings, task: Task, seed: int) 
     facts = {
         "content": source.fingerprint,
         "given": source.given,
-        "columns": settings.columns,
+        "columns": {role.name: settings.columns.get(role.name, role.name) for role in task.roles()},
         "policy": policies(settings.policy),
         "split": settings.split.model_dump(),
         "task": TASKS.spec(task),

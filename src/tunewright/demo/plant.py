@@ -180,14 +180,12 @@ def _dress(ticket: Ticket, rng: random.Random) -> Ticket:
 def _retell(ticket: Ticket, rng: random.Random) -> Ticket:
     words = ticket.letter.main.split(" ")
     places = [place for place, word in enumerate(words) if word in phrases.SYNONYMS]
-    changes = []
-    for place in rng.sample(places, min(len(places), rng.randint(1, 2))):
+    lead = rng.choice(phrases.SECOND_LETTERS) if rng.random() < 0.4 else ""
+    changes = [f"{lead!r} was put in front"] if lead else []
+    for place in rng.sample(places, 1 if lead else min(len(places), 2)):
         changes.append(f"{words[place]!r} became {phrases.SYNONYMS[words[place]]!r}")
         words[place] = phrases.SYNONYMS[words[place]]
-    main = " ".join(words)
-    if rng.random() < 0.4:
-        main = f"{rng.choice(phrases.SECOND_LETTERS)} {main}"
-        changes.append("a word at the front")
+    main = f"{lead} {' '.join(words)}".lstrip()
     copy = _copy(ticket, rng, "near-duplicate", ", ".join(changes))
     copy.letter.main = main
     return copy
@@ -203,7 +201,7 @@ def _long_mail(ticket: Ticket) -> bool:
 
 def _retellable(ticket: Ticket) -> bool:
     words = ticket.letter.main.split(" ")
-    return not ticket.marks and len(words) >= 40 and any(word in phrases.SYNONYMS for word in words)
+    return not ticket.marks and len(words) >= 50 and any(word in phrases.SYNONYMS for word in words)
 
 
 def _garblable(ticket: Ticket) -> bool:

@@ -73,7 +73,7 @@ def find(settings: ModelSettings, head: str, where: Path | None = None) -> Base:
 
 def _place(base: str, where: Path | None) -> str:
     if base == "embedded":
-        return str(_embedded())
+        return str(embedded_folder())
     for folder in [Path(base).expanduser(), *([where / base] if where else [])]:
         if folder.is_dir():
             if not (folder / "config.json").exists():
@@ -90,7 +90,13 @@ def _place(base: str, where: Path | None) -> str:
     return base
 
 
-def _embedded() -> Path:
+def embedded_folder() -> Path:
+    """Where the packaged encoder lies, its weights checked.
+
+    Raises:
+        MissingExtra: it is not installed.
+        UserError: its weights are not those that were published.
+    """
     try:
         folder = Path(str(distribution(EMBEDDED_PACKAGE).locate_file(EMBEDDED_FOLDER)))
     except PackageNotFoundError:

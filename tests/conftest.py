@@ -1,0 +1,52 @@
+"""Shared runs: what needs a trained model uses one that was trained once."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of public data sets; where the variable is set, a set that is missing is a failure."""
+    place = os.environ.get("TUNEWRIGHT_DATA")
+    if not place:
+        pytest.skip("TUNEWRIGHT_DATA is not set: no public data sets here")
+    folder = Path(place)
+    assert folder.is_dir(), f"TUNEWRIGHT_DATA names {folder}, which is no folder"
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tickets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a generated tickets.csv and planted.json."""
+    from tunewright.demo.tickets import Tickets
+
+    folder = tmp_path_factory.mktemp("tickets")
+    Tickets(rows=400, seed=3).write(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def trained_run(tickets: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The whole road on generated tickets: a run folder with its report, trained in seconds."""
+    from tunewright.pipeline.recipe import build
+    from tunewright.pipeline.run import run
+
+    out = tmp_path_factory.mktemp("out")
+    recipe = build({
+        "task": "text-classification",
+        "data": {"source": str(tickets / "tickets.csv"), "columns": {"text": "body", "label": "queue"}, "policy": {"label-variant": "fix"}},
+        "model": {"base": "embedded", "max_tokens": 48},
+        "train": {"max_steps": 24, "evaluate_every": 12},
+        "evaluate": {"resamples": 200},
+        "trackers": ["tensorboard"],
+        "output_dir": str(out),
+    })  # fmt: skip
+    folder, _ = run(recipe, tickets, "tickets", "tunewright run tickets.yaml")
+    return folder
