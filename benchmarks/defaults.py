@@ -20,25 +20,30 @@ def measure(name: str, settings: list[str], out: Path) -> dict[str, object]:
     from tunewright.core.log import calm_libraries, set_quiet
     from tunewright.model.build import build as build_model
     from tunewright.pipeline.data import prepare
-    from tunewright.pipeline.recipe import _put, build, parse_settings
-    from tunewright.pipeline.train import _job, make_plan, scorer
+    from tunewright.pipeline.recipe import build, parse_settings, put
+    from tunewright.pipeline.train import job_of, make_plan, scorer
     from tunewright.train import hf
 
     calm_libraries()
     set_quiet(True)
     values = recipe_of(name, out)
     for key, value in parse_settings(settings).items():
-        _put(values, key, value)
+        put(values, key, value)
     recipe = build(values)
     plan = make_plan(recipe, out, prepare(recipe, out))
     built = build_model(plan.base, plan.recipe.model, plan.recipe.task, plan.recipe.method, seed_for(recipe.seed, "head"))
     with tempfile.TemporaryDirectory() as run:
-        hf.fit(_job(Path(run), plan, built, scorer(plan), None))
+        hf.fit(job_of(Path(run), plan, built, scorer(plan), None))
         events = [line for line in read_lines(Path(run) / "events.jsonl") if line["event"] == "evaluated"]
     best_by = str(plan.recipe.train.best_by)
-    return {"set": name, "settings": settings, "scores": [round(line["scores"][best_by], 4) for line in events],
-            "log_loss": [round(line["scores"]["log_loss"], 3) for line in events],
-            "f1_macro": [round(line["scores"]["f1_macro"], 4) for line in events], "seconds": [line["seconds"] for line in events]}
+    return {
+        "set": name,
+        "settings": settings,
+        "scores": [round(line["scores"][best_by], 4) for line in events],
+        "log_loss": [round(line["scores"]["log_loss"], 3) for line in events],
+        "f1_macro": [round(line["scores"]["f1_macro"], 4) for line in events],
+        "seconds": [line["seconds"] for line in events],
+    }
 
 
 def main(sets: str, *trials: str) -> None:

@@ -1,1 +1,19 @@
+"""From a table of business text to a fine-tuned, proven and served specialist model: one verb per stage.
 
+>>> import tunewright
+>>> run = tunewright.run("tickets.yaml")  # doctest: +SKIP
+>>> tunewright.load(run).predict(["where is my parcel?"])  # doctest: +SKIP
+[{'label': 'delivery', 'probabilities': {'billing': 0.01, ...}}]
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+for _folder in ("train", "evaluate", "report"):
+    # Called like verbs. Python puts the name of a folder here when the folder is first loaded: load it now, so that the verb comes last.
+    import_module(f"tunewright.{_folder}")
+
+from tunewright.pipeline.face import check, evaluate, load, predict, prepare, read, report, run, train  # noqa: E402
+
+__all__ = ["check", "evaluate", "load", "predict", "prepare", "read", "report", "run", "train"]

@@ -41,7 +41,7 @@ def fuzz(files: int, **strategies: st.SearchStrategy[Any]) -> Callable[[Callable
             suppress_health_check=list(HealthCheck),
             print_blob=False,
         )
-        return quiet(given(**strategies)(check))  # type: ignore[no-any-return]
+        return quiet(given(**strategies)(check))
 
     return decorate
 
@@ -101,7 +101,7 @@ def packed(data: bytes, ending: str) -> bytes:
 
 
 @fuzz(
-    400,
+    320,
     texts=st.lists(TEXTS, min_size=6, max_size=25),
     delimiter=st.sampled_from(",;\t|"),
     quoting=st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL, csv.QUOTE_NONNUMERIC]),
@@ -142,7 +142,7 @@ def faulty_lines(draw: st.DrawFn) -> tuple[list[tuple[str, bool]], str]:
     return lines, delimiter
 
 
-@fuzz(400, built=faulty_lines(), end=st.sampled_from(["\n", "\r\n", "\r"]), last=st.booleans())
+@fuzz(330, built=faulty_lines(), end=st.sampled_from(["\n", "\r\n", "\r"]), last=st.booleans())
 def faulty_lines_become_bad_rows_one_by_one(built: tuple[list[tuple[str, bool]], str], end: str, last: bool) -> None:
     lines, delimiter = built
     text = end.join([delimiter.join(["id", "text", "label"]), *(line for line, _ in lines)]) + (end if last else "")
@@ -154,14 +154,15 @@ def faulty_lines_become_bad_rows_one_by_one(built: tuple[list[tuple[str, bool]],
 
 
 @fuzz(
-    350,
+    300,
     text=st.text(st.sampled_from("abc12 ,;\t|\"'\n\r\\é\0\ufeff{}[]:\u2028"), max_size=300),
     noise=st.lists(st.tuples(st.integers(0, 400), st.binary(min_size=1, max_size=3)), max_size=4),
     encoding=ENCODINGS,
     ending=st.sampled_from([".csv", ".tsv", ".json", ".jsonl", ".txt", ".xlsx", ".parquet", ""]),
+    good=st.booleans(),
 )
-def garbage_text_is_read_or_refused(text: str, noise: list[tuple[int, bytes]], encoding: str, ending: str) -> None:
-    data = bytearray(text.encode(encoding, "replace"))
+def garbage_text_is_read_or_refused(good: bool, text: str, noise: list[tuple[int, bytes]], encoding: str, ending: str) -> None:
+    data = bytearray((good * "id,text\n1,late\n2,refund\n" + text).encode(encoding, "replace"))
     for place, some in noise:
         data[place:place] = some
     outcome(bytes(data), ending)
@@ -177,7 +178,7 @@ GARBAGE = st.sampled_from(
 )
 
 
-@fuzz(250, lines=st.lists(ROWS | GARBAGE, min_size=1, max_size=12), ascii_only=st.booleans())
+@fuzz(200, lines=st.lists(ROWS | GARBAGE, min_size=1, max_size=12), ascii_only=st.booleans())
 def json_lines_are_rows_or_bad_rows(lines: list[dict[str, Any] | str], ascii_only: bool) -> None:
     text = "\n".join(line if isinstance(line, str) else json.dumps(line, ensure_ascii=ascii_only) for line in lines)
     table = outcome(text.encode("utf-8", "surrogatepass"), ".jsonl")
@@ -190,7 +191,7 @@ def json_lines_are_rows_or_bad_rows(lines: list[dict[str, Any] | str], ascii_onl
 
 
 @fuzz(
-    150,
+    130,
     value=st.lists(ROWS, max_size=5)
     | st.lists(VALUES, max_size=4)
     | st.dictionaries(st.text(max_size=3), st.lists(ROWS, max_size=3))
@@ -209,7 +210,7 @@ def lines_for(kind: str, rows: int) -> tuple[bytes, list[tuple[str, str]]]:
     return "".join(json.dumps({"text": text, "label": label}) + "\n" for text, label in built).encode(), built
 
 
-@fuzz(200, kind=st.sampled_from([".csv", ".jsonl"]), rows=st.integers(1, 400), keep=st.floats(0, 1), pack=st.sampled_from([".gz", ".zst"]))
+@fuzz(160, kind=st.sampled_from([".csv", ".jsonl"]), rows=st.integers(1, 400), keep=st.floats(0, 1), pack=st.sampled_from([".gz", ".zst"]))
 def a_packed_file_that_was_cut_keeps_what_came_before(kind: str, rows: int, keep: float, pack: str) -> None:
     data, built = lines_for(kind, rows)
     whole = packed(data, pack)
@@ -223,7 +224,7 @@ def a_packed_file_that_was_cut_keeps_what_came_before(kind: str, rows: int, keep
 
 
 @fuzz(
-    150,
+    130,
     kind=st.sampled_from([".csv", ".jsonl"]),
     flips=st.lists(st.tuples(st.floats(0, 1), st.integers(1, 255)), min_size=1, max_size=5),
     pack=st.sampled_from([".gz", ".zst"]),
@@ -256,8 +257,11 @@ def binary_tables() -> Iterator[tuple[str, bytes]]:
         yield ".arrow", out.getvalue()
     for _ in range(2):
         book = Workbook()
-        for row in [["text", "label"], *([f"row {number}", number % 2] for number in range(30))]:
-            book.active.append(row)
+        sheet = book.active
+        assert sheet is not None
+        sheet.append(["text", "label"])
+        for number in range(30):
+            sheet.append([f"row {number}", number % 2])
         out = io.BytesIO()
         book.save(out)
         yield ".xlsx", out.getvalue()
@@ -267,10 +271,10 @@ BINARY = list(binary_tables())
 
 
 @fuzz(
-    350,
+    320,
     which=st.integers(0, len(BINARY) - 1),
-    flips=st.lists(st.tuples(st.floats(0, 1), st.integers(1, 255)), min_size=1, max_size=6),
-    keep=st.floats(0.5, 1.5),
+    flips=st.lists(st.tuples(st.floats(0, 1), st.integers(1, 255)), max_size=3),
+    keep=st.just(1.0) | st.floats(0.5, 1),
 )
 def a_damaged_binary_table_is_read_or_refused(which: int, flips: list[tuple[float, int]], keep: float) -> None:
     ending, data = BINARY[which]
@@ -278,7 +282,7 @@ def a_damaged_binary_table_is_read_or_refused(which: int, flips: list[tuple[floa
 
 
 @fuzz(
-    250,
+    210,
     data=st.binary(max_size=200),
     magic=st.sampled_from(
         [b"", b"", b"PAR1", b"ARROW1\0\0", b"PK\x03\x04", b"\x1f\x8b\x08", b"\x28\xb5\x2f\xfd", b"\xff\xfe", b"\xff\xff\xff\xff"]

@@ -37,9 +37,9 @@ def hostile(folder: Path) -> Path:
     for index, row in enumerate(rows):
         row |= {"_file": FILE, "text": texts[index % len(texts)]}
     pq.write_table(pa.Table.from_pylist(rows), path)
-    findings = [
-        {"rule": SCRIPT, "severity": '"><b>', "message": LONG, "remedy": SCRIPT, "recipe": f"data.policy.{SCRIPT}: {LONG}", "action": "keep", "rows": 3,
-         "shown": [{"file": FILE, "row": row, "text": text} for row, text in enumerate([*texts, "lone \ud800 surrogate"])]}]  # fmt: skip
+    shown = [{"file": FILE, "row": row, "text": text} for row, text in enumerate([*texts, "lone \ud800 surrogate"])]
+    finding = {"rule": SCRIPT, "severity": '"><b>', "message": LONG, "remedy": SCRIPT, "recipe": f"data.policy.{SCRIPT}: {LONG}"}
+    findings = [finding | {"action": "keep", "rows": 3, "shown": shown}]
     source = {
         "name": FILE * 5,
         "format": SCRIPT,

@@ -10,65 +10,12 @@ import pytest
 from chromium import Chromium
 from hostile import hostile
 from run_folders import SEVENTY_SEVEN, change, several, single
+
 from tunewright.report import page
 
 KINDS = ("four", "seventy-seven", "several", "parts-missing", "hostile")
 
-MEASURE = r"""(() => {
-  document.querySelectorAll("details").forEach((one) => { one.open = true; });
-  const wide = innerWidth, found = {width: wide, scroll: document.documentElement.scrollWidth, texts: 0, drawn: 0, hidden: [], outside: [], small: [], over: [], pale: [], piled: []};
-  const say = (one) => `${one.tagName}.${one.getAttribute("class") || ""} ${one.textContent.slice(0, 40)}`;
-  const canvas = document.createElement("canvas").getContext("2d", {willReadFrequently: true});
-  const seen = new Map();
-  const rgba = (color) => {
-    if (!seen.has(color)) {
-      canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = color; canvas.fillRect(0, 0, 1, 1);
-      seen.set(color, [...canvas.getImageData(0, 0, 1, 1).data]);
-    }
-    return seen.get(color);
-  };
-  const light = (c) => c.slice(0, 3).map((v) => v / 255).map((v) => v <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4).reduce((sum, v, i) => sum + v * [.2126, .7152, .0722][i], 0);
-  const ground = (one) => {
-    for (let at = one; at; at = at.parentElement) {
-      const c = rgba(getComputedStyle(at).backgroundColor);
-      if (c[3] > 250 && !(at instanceof SVGElement)) return c;
-    }
-    return [255, 255, 255, 255];
-  };
-  const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT), svg = [];
-  for (let node = walk.nextNode(); node; node = walk.nextNode()) {
-    const one = node.parentElement, style = getComputedStyle(one), range = document.createRange();
-    if (!node.data.trim() || ["SCRIPT", "STYLE", "title"].includes(one.tagName) || style.visibility === "hidden" || one.closest(".skip")) continue;
-    range.selectNodeContents(node);
-    const box = range.getBoundingClientRect();
-    if (!box.width) continue;
-    found.texts += 1;
-    const drawn = one instanceof SVGTextContentElement;
-    const size = parseFloat(style.fontSize) * (drawn ? one.getScreenCTM().a : 1);
-    if (size < 10) found.small.push(`${size} ${say(one)}`);
-    const inner = one.closest(".scroll, pre");
-    if (!inner && (box.left < -1 || box.right > wide + 1)) found.outside.push(say(one));
-    const [a, b] = [light(rgba(drawn ? style.fill : style.color)), light(ground(one))];
-    if (!one.closest("[aria-hidden]") && !one.classList.contains("zero") && (Math.max(a, b) + .05) / (Math.min(a, b) + .05) < 4.5) found.pale.push(say(one));
-    if (drawn) { found.drawn += 1; svg.push([one.getBoundingClientRect(), one]); }
-    for (let at = one; at && at !== document.body; at = at.parentElement) {
-      const clip = getComputedStyle(at);
-      if ((clip.overflowX === "hidden" || clip.overflowX === "clip" || clip.overflowY === "hidden") && (at.scrollWidth > at.clientWidth + 1 || at.scrollHeight > at.clientHeight + 1)) found.hidden.push(say(at));
-    }
-  }
-  svg.forEach(([a, one], i) => svg.slice(i + 1).forEach(([b, other]) => {
-    if (a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 1 && b.top < a.bottom - 1) found.over.push(`${say(one)} / ${say(other)}`);
-  }));
-  for (const parent of document.querySelectorAll("header, section, article, .claim, figure, .group, li, .tracks, tbody, .facts, .hashes")) {
-    const blocks = [...parent.children].filter((one) => !["inline", "inline-block", "none"].includes(getComputedStyle(one).display) && one.getBoundingClientRect().height);
-    blocks.slice(1).forEach((one, i) => {
-      const [above, below] = [blocks[i].getBoundingClientRect(), one.getBoundingClientRect()];
-      const apart = below.top >= above.bottom - 1 || below.left >= above.right - 1 || below.right <= above.left + 1;
-      if (!apart) found.piled.push(`${say(blocks[i])} / ${say(one)}`);
-    });
-  }
-  return found;
-})()"""
+MEASURE = (Path(__file__).parent / "measure.js").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -151,8 +98,9 @@ def test_no_text_can_run_load_or_turn_anything(browser: Chromium, pages: dict[st
 def test_the_measure_sees_faults_when_there_are_some(browser: Chromium, tmp_path: Path) -> None:
     bad = tmp_path / "bad.html"
     bad.write_text(
-        "<meta name=viewport content='width=device-width'><body style='background:#fff'><section><p style='overflow:hidden;height:5px'>cut short</p>"
-        "<p style='color:#ccc'>pale</p><p style='font-size:7px'>small</p><p style='margin-top:-30px'>piled</p><p style='white-space:nowrap'>"
+        "<meta name=viewport content='width=device-width'><body style='background:#fff'><section>"
+        "<p style='overflow:hidden;height:5px'>cut short</p><p style='color:#ccc'>pale</p><p style='font-size:7px'>small</p>"
+        "<p style='margin-top:-30px'>piled</p><p style='white-space:nowrap'>"
         + "wide " * 300
         + "</p><svg width=300 height=50><text y=20>one</text><text x=5 y=20>two</text></svg></section>",
         encoding="utf-8",

@@ -4,31 +4,54 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec
 
 import typer
 
 from tunewright.cli import check, data, demo, doctor, evaluate, new, predict, prepare, report, run, schema, show, train
+from tunewright.core.errors import Interrupted, UserError
 
-app = typer.Typer(name="tunewright", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
-                  help="From a table of business text to a fine-tuned, proven and served specialist model.")
+P = ParamSpec("P")
+
+app = typer.Typer(
+    name="tunewright",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="From a table of business text to a fine-tuned, proven and served specialist model. Example: tunewright demo --quick",
+)
+
+
+def _ended_by_hand(command: Callable[P, None]) -> Callable[P, None]:
+    """Ctrl-C outside of training, and a reader of our output that went away."""
+
+    @wraps(command)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            command(*args, **kwargs)
+        except KeyboardInterrupt:
+            go_on = "A run that has checkpoints goes on with: tunewright train --resume RUN; anything else starts again with the same command"
+            raise Interrupted("interrupted; files that were being written are left out, finished ones stay", "", go_on) from None
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(0) from None
+
+    return guarded
+
+
 for module in (demo, new, check, show, prepare, run, train, evaluate, predict, report, schema, doctor):
-    app.command(name=module.__name__.rpartition(".")[2])(module.command)
+    app.command(name=module.__name__.rpartition(".")[2])(_ended_by_hand(module.command))
 app.add_typer(data.app, name="data")
 
 
 def main() -> None:
     """Run the command line: an error of the user's is one paragraph and its exit status, anything else keeps its traceback."""
-    from tunewright.core.errors import UserError
-
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin while they wait slow a busy machine down many times over
     try:
         app()
     except UserError as error:
         typer.echo(f"tunewright: {error}", err=True)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        typer.echo("tunewright: interrupted. Give the same command again; a run that has checkpoints goes on with: tunewright train --resume RUN", err=True)
-        sys.exit(130)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)

@@ -12,7 +12,9 @@ import typer
 
 RecipeFile = Annotated[Path, typer.Argument(metavar="RECIPE", help="YAML file of a run.")]
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="Folder of a run, or its name in runs/.")]
-Settings = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Put a setting over the recipe's, as train.epochs=5.")]
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Put a setting over the recipe's, as train.epochs=5.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="The result as JSON on standard output.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Throw away a run of the same name.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but results and errors.")]

@@ -25,7 +25,9 @@ def command(
     if (recipe is None) == (resume is None):
         raise UserError("train takes a recipe or --resume RUN", "Exactly one of them is wanted", "As in: tunewright train tickets.yaml")
     if resume is not None and (set_ or overwrite):
-        raise UserError("a run that goes on keeps its settings", "--set and --overwrite belong to a new run", "Leave them out, or train the recipe anew")
+        raise UserError(
+            "a run that goes on keeps its settings", "--set and --overwrite belong to a new run", "Leave them out, or train the recipe anew"
+        )
     plan = read(recipe, parse_settings(set_ or [])) if recipe else None
     from tunewright.pipeline.train import resume as go_on
     from tunewright.pipeline.train import train

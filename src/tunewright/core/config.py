@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Self, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails
 
 from tunewright.core.errors import BadConfig, Problem, nearest
 
@@ -38,20 +39,65 @@ class Config(BaseModel):
             setattr(self, name, state[name])
 
 
+WHOLE = "(recipe)"
+"""The path of a problem that belongs to no single key."""
+
+
 def _problems(error: ValidationError, owner: type[BaseModel]) -> Iterator[Problem]:
+    told: dict[str, list[str]] = {}
     for item in error.errors():
-        path = ".".join(str(part) for part in item["loc"]) or "(recipe)"
+        path = ".".join(_without_tags(item["loc"], owner)) or WHOLE
         inner = item.get("ctx", {}).get("error")
         if isinstance(inner, BadConfig):
-            yield from (Problem(f"{path}.{problem.path}", problem.message) for problem in inner.problems)
-        elif item["type"] == "extra_forbidden":
-            yield Problem(path, _unknown_key(item["loc"], owner))
-        elif item["type"] in {"model_type", "model_attributes_type", "dict_type"}:
-            yield Problem(path, f"a section with keys of its own was wanted (got {item['input']!r})")
+            for problem in inner.problems:
+                below = "" if problem.path == WHOLE else f".{problem.path}"
+                told.setdefault(path + below, []).append(problem.message)
         else:
-            got = "" if inner or item["type"] == "missing" else f" (got {_short(item['input'])})"
-            message = "this key is needed" if item["type"] == "missing" else item["msg"].removeprefix("Value error, ")
-            yield Problem(path, message + got)
+            told.setdefault(path, []).append(_message(item, owner, inner))
+    yield from (Problem(path, "; or: ".join(dict.fromkeys(messages))) for path, messages in told.items())
+
+
+def _message(item: ErrorDetails, owner: type[BaseModel], inner: object) -> str:
+    kind, got = item["type"], f" (got {_short(item['input'])})"
+    if kind == "missing":
+        return "this key is needed"
+    if kind == "extra_forbidden":
+        return _unknown_key(item["loc"], owner)
+    if kind in {"model_type", "model_attributes_type", "dict_type"}:
+        return f"a section with keys of its own was wanted{got}"
+    if kind in {"tuple_type", "list_type"}:
+        return f"a list was wanted{got}"
+    return item["msg"].removeprefix("Value error, ") + ("" if inner else got)
+
+
+def _without_tags(loc: tuple[int | str, ...], owner: Any) -> Iterator[str]:
+    """The parts of a path that stand in the file: pydantic names the branch of a union that it tried as well."""
+    here: Any = owner
+    for part in loc:
+        branches = _branches(here)
+        if len(branches) > 1:  # this part is the branch; the value stands under the key before it
+            here = next((one for one in branches if part == getattr(one, "__name__", None)), None)
+            continue
+        yield str(part)
+        here = _below(branches[0] if branches else None, part)
+
+
+def _branches(annotation: Any) -> list[Any]:
+    """What a value may be, ``None`` left out and ``Annotated`` taken off."""
+    if get_origin(annotation) is Annotated:
+        return _branches(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, types.UnionType):
+        return [branch for one in get_args(annotation) if one is not type(None) for branch in _branches(one)]
+    return [annotation]
+
+
+def _below(annotation: Any, part: int | str) -> Any:
+    """The annotation one step down a path."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        field = annotation.model_fields.get(str(part))
+        return field.annotation if field else None
+    inside = [one for one in get_args(annotation) if one is not Ellipsis]
+    return inside[-1] if inside else None  # the element of a list, the value of a mapping
 
 
 def _short(value: object) -> str:
@@ -73,6 +119,6 @@ def _model_in(annotation: Any) -> Any:
     """The model class inside Annotated, Optional, a tuple or a union, if there is one."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
-    if get_origin(annotation) in (Annotated, Union, types.UnionType, tuple, list):
+    if get_origin(annotation) in (Annotated, Union, types.UnionType, tuple, list, dict):
         return next((model for part in get_args(annotation) if (model := _model_in(part))), None)
     return None

@@ -6,13 +6,16 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from uuid import uuid4
 
 from tunewright.core.errors import UserError
+
+SMALLEST_ROOM = 1 << 16
+"""Bytes; a disk with less than this is full."""
 
 
 def file_hash(path: Path) -> str:
@@ -64,6 +67,8 @@ def read_json(path: Path, made_by: str = "tunewright run") -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"{path} is missing", "", f"It is written by: {made_by}") from None
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror or error})", "", f"It is written by: {made_by}") from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"{path} is not valid JSON ({error})", "", f"Delete it and make it again: {made_by}") from None
 
@@ -82,16 +87,28 @@ def whole(path: Path) -> Iterator[Path]:
         _flush(half)
         if half.is_dir() and path.exists():
             shutil.rmtree(path)
-        os.replace(half, path)
+        half.replace(path)
         _flush_folder(path.parent)
     except OSError as error:
-        raise UserError(f"{path} cannot be written ({error.strerror or error})", "",
-                        "Choose another place with output_dir (or --set output_dir=...), or make room there") from error
+        raise UserError(
+            f"{path} cannot be written ({error.strerror or error})",
+            "",
+            "Choose another place with output_dir (or --set output_dir=...), or make room there",
+        ) from error
+    except UserError:
+        raise
+    except Exception as error:
+        if not _is_full(path.parent):  # torch and safetensors tell of a full disk in errors of their own
+            raise
+        raise UserError(
+            f"{path} cannot be written (no space left: {error})", "", "Make room there, or choose another output_dir"
+        ) from error
     finally:
-        if half.is_dir():
-            shutil.rmtree(half, ignore_errors=True)
-        else:
-            half.unlink(missing_ok=True)
+        with suppress(OSError):
+            if half.is_dir():
+                shutil.rmtree(half, ignore_errors=True)
+            else:
+                half.unlink(missing_ok=True)
 
 
 def append_line(path: Path, value: Any) -> None:
@@ -102,8 +119,11 @@ def append_line(path: Path, value: Any) -> None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n")
+        line = json.dumps(value, ensure_ascii=False, allow_nan=False).encode("utf-8", "surrogatepass") + b"\n"
+        with path.open("a+b") as stream:
+            if stream.tell() and not _ends_a_line(stream):
+                line = b"\n" + line  # a kill cut the last line short: it must not swallow this one
+            stream.write(line)
             stream.flush()
             os.fsync(stream.fileno())
     except OSError as error:
@@ -111,15 +131,13 @@ def append_line(path: Path, value: Any) -> None:
 
 
 def read_lines(path: Path) -> list[Any]:
-    """The values of a journal; a last line that a kill cut short is left out."""
+    """The values of a journal; a line that a kill cut short is left out."""
     if not path.exists():
         return []
     values = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            values.append(json.loads(line))
-        except json.JSONDecodeError:
-            break
+    for line in path.read_bytes().split(b"\n")[:-1]:  # what stands after the last newline was never finished
+        with suppress(ValueError):
+            values.append(json.loads(line.decode("utf-8", "surrogatepass")))
     return values
 
 
@@ -127,7 +145,29 @@ def tree_hashes(root: Path, skip: tuple[str, ...] = ()) -> dict[str, str]:
     """SHA-256 of every file below ``root``, by relative path, in name order; names that begin with a prefix of ``skip`` are left out."""
     files = sorted(path for path in root.rglob("*") if path.is_file())
     names = {path.relative_to(root).as_posix(): path for path in files}
-    return {name: file_hash(path) for name, path in names.items() if not name.startswith(skip) and not name.endswith(".part")}
+    halves = {name for name, path in names.items() if any(part.endswith(".part") for part in path.relative_to(root).parts)}
+    return {name: file_hash(path) for name, path in names.items() if not name.startswith(skip) and name not in halves}
+
+
+def clear_halves(root: Path) -> None:
+    """Remove what a kill left half-written directly below ``root``."""
+    for half in root.glob(".*.part"):
+        if half.is_dir():
+            shutil.rmtree(half, ignore_errors=True)
+        else:
+            half.unlink(missing_ok=True)
+
+
+def _ends_a_line(stream: IO[bytes]) -> bool:
+    stream.seek(-1, os.SEEK_END)
+    return stream.read(1) == b"\n"
+
+
+def _is_full(folder: Path) -> bool:
+    try:
+        return shutil.disk_usage(folder).free < SMALLEST_ROOM
+    except OSError:
+        return False
 
 
 def _flush(path: Path) -> None:

@@ -32,14 +32,21 @@ def console() -> Console:
 def say(text: str) -> None:
     """A line for the person who watches; results go to standard output instead."""
     if not _quiet:
-        console().print(text, markup=False)
+        console().print(text, markup=False, emoji=False)
 
 
 def progress() -> Progress:
     """A bar with time left, drawn only on a terminal."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
     return Progress(*columns, console=console(), transient=True, disable=_quiet or not console().is_terminal)
 
 
@@ -50,5 +57,5 @@ def calm_libraries() -> None:
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     from transformers.utils import logging
 
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]

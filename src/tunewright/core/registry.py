@@ -12,7 +12,7 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import core_schema
 
 from tunewright.core.config import Config
-from tunewright.core.errors import UnknownName, UserError
+from tunewright.core.errors import UnknownName, UserError, hint
 
 T = TypeVar("T", bound=Config)
 
@@ -42,13 +42,27 @@ class Registry(Generic[T]):
         if name not in places:
             raise UnknownName(self.kind, name, places)
         module, _, attribute = places[name].partition(":")
-        found: type[T] = getattr(import_module(module), attribute)
+        try:
+            found: type[T] = getattr(import_module(module), attribute)
+        except (ImportError, AttributeError) as error:
+            if name in self._ours:
+                raise
+            raise UserError(
+                f"the {self.kind} {name!r} comes from a plug-in that cannot be loaded from {places[name]} ({error})",
+                "",
+                "Install that package again, or remove it",
+            ) from error
         return found
 
     def name_of(self, member: T) -> str:
         """The name under which the class of ``member`` is registered."""
         place = f"{type(member).__module__}:{type(member).__qualname__}"
-        return next(name for name, where in self.places().items() if where == place)
+        for name, where in (self._ours | self.places()).items():
+            if where == place:
+                return name
+        raise UserError(
+            f"{place} is no registered {self.kind}", hint(type(member).__name__, self.places()), "Name it through an entry point"
+        )
 
     def build(self, spec: str | Mapping[str, Any] | T) -> T:
         """``"lora"`` or ``{name: lora, rank: 16}`` becomes an object.
@@ -90,8 +104,11 @@ class Member:
 
     def _object(self, name: str) -> dict[str, Any]:
         schema = self.registry.get(name).model_json_schema()
-        return {**schema, "properties": {"name": {"const": name}, **schema.get("properties", {})},
-                "required": ["name", *schema.get("required", [])]}
+        return {
+            **schema,
+            "properties": {"name": {"const": name}, **schema.get("properties", {})},
+            "required": ["name", *schema.get("required", [])],
+        }
 
 
 class UserErrorValue(UserError, ValueError):

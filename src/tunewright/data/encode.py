@@ -50,7 +50,7 @@ def encode(rows: Sequence[Row], task: Task, tokenizer: Any, max_tokens: int, cac
     encoded = [one for start in range(0, len(rows), BATCH) for one in task.encode(rows[start : start + BATCH], tokenizer, max_tokens)]
     if place:
         with whole(place) as half:
-            pq.write_table(_table(encoded), half, compression="zstd")
+            pq.write_table(_table(encoded), half, compression="zstd", write_page_checksum=True)
     return EncodedRows(tuple(encoded), from_cache=False)
 
 
@@ -58,10 +58,13 @@ def _key(rows: Sequence[Row], task: Task, tokenizer: Any, max_tokens: int) -> st
     content = sha256()
     names = [role.name for role in task.roles()]
     for row in rows:
-        content.update(json.dumps([row.get(name) for name in names], ensure_ascii=False, default=str).encode("utf-8", "surrogatepass") + b"\n")
+        content.update(
+            json.dumps([row.get(name) for name in names], ensure_ascii=False, default=str).encode("utf-8", "surrogatepass") + b"\n"
+        )
     code = [file_hash(Path(inspect.getfile(one))) for one in (type(task), collate)]
-    reader = tokenizer.backend_tokenizer.to_str() if hasattr(tokenizer, "backend_tokenizer") else repr(tokenizer)
-    return text_hash(content.hexdigest(), _without_limits(reader), type(tokenizer).__name__, task.model_dump_json(), str(max_tokens), *code)[:32]
+    reader = _without_limits(tokenizer.backend_tokenizer.to_str())
+    habits = [tokenizer.truncation_side, tokenizer.padding_side, *tokenizer.model_input_names]
+    return text_hash(content.hexdigest(), reader, type(tokenizer).__name__, *habits, task.model_dump_json(), str(max_tokens), *code)[:32]
 
 
 def _without_limits(reader: str) -> str:
@@ -80,7 +83,7 @@ def _table(encoded: Sequence[Encoded]) -> pa.Table:
 
 def _read(place: Path, rows: int) -> tuple[Encoded, ...] | None:
     try:
-        table = pq.read_table(place)
+        table = pq.read_table(place, page_checksum_verification=True)
         counts = json.loads(table.schema.metadata[b"counts"])
     except (pa.ArrowException, OSError, KeyError, TypeError, ValueError):
         return None  # a damaged cache is made again

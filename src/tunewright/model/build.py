@@ -21,6 +21,11 @@ SPECIALIST = "tunewright.json"
 """Beside the model: the task with its labels, how rows are cut, and how the model is loaded."""
 
 
+DROPOUT_KEYS = ("classifier_dropout", "seq_classif_dropout", "cls_dropout")
+DROPOUT_OF_KIND = {"deberta": "cls_dropout", "deberta-v2": "cls_dropout"}
+"""Kinds whose configuration has no such key unless it was set, and yet read it."""
+
+
 @dataclass(frozen=True)
 class Built:
     """A model ready to be trained."""
@@ -64,7 +69,9 @@ def skeleton(base: Base, settings: ModelSettings, task: Task, method: Method) ->
     return method.apply(plain, ("classifier",) if hasattr(plain, "classifier") else ())
 
 
-def save(model: nn.Module, folder: Path, tokenizer: Any, task: Task, task_spec: dict[str, Any], settings: ModelSettings, max_tokens: int) -> None:
+def save(
+    model: nn.Module, folder: Path, tokenizer: Any, task: Task, task_spec: dict[str, Any], settings: ModelSettings, max_tokens: int
+) -> None:
     """Write a plain, complete model so that Hugging Face alone loads it, with what tunewright must know beside it."""
     tokenizer.model_max_length = max_tokens
     with whole(folder) as half:
@@ -85,10 +92,13 @@ def _with_head(base: Base, settings: ModelSettings, task: Task) -> tuple[nn.Modu
     model, report = _load(getattr(transformers, task.head), base, settings, config=config, ignore_mismatched_sizes=True)
     missing = {*report["missing_keys"], *(key[0] if isinstance(key, tuple) else key for key in report.get("mismatched_keys", ()))}
     body = f"{model.base_model_prefix}."
-    lost = [name for name in missing if name.startswith((f"{body}encoder.", f"{body}embeddings.", f"{body}layers.", f"{body}transformer."))]
+    lost = [name for name in missing if name.startswith(body) and not name.startswith(f"{body}pooler.")]
     if lost:
-        raise UserError(f"the weights of model.base {base.name!r} lack {len(lost)} of the encoder's own, as {sorted(lost)[0]}",
-                        "The base must be a whole checkpoint of its architecture", "Check config.json against the weights")
+        raise UserError(
+            f"the weights of model.base {base.name!r} lack {len(lost)} of the encoder's own, as {sorted(lost)[0]}",
+            "The base must be a whole checkpoint of its architecture",
+            "Check config.json against the weights",
+        )
     return model, _modules_of(missing, model)
 
 
@@ -103,8 +113,11 @@ def _mean_pooled(base: Base, settings: ModelSettings, task: Task) -> tuple[nn.Mo
         raise MissingExtra("model.pooling: mean (saved as a sentence-transformers folder)", "sentence")
     encoder, _ = _load(transformers.AutoModel, base, settings)
     if not hasattr(encoder.config, "hidden_size"):
-        raise UserError(f"model.base {base.name!r} does not say its hidden_size", "Mean pooling needs the width of the encoder",
-                        "Use pooling: architecture")
+        raise UserError(
+            f"model.base {base.name!r} does not say its hidden_size",
+            "Mean pooling needs the width of the encoder",
+            "Use pooling: architecture",
+        )
     for name, weight in encoder.named_parameters():
         if name.startswith("pooler."):
             weight.requires_grad_(False)  # the mean takes its place; saved with the encoder so that it loads whole
@@ -121,25 +134,37 @@ def _config(base: Base, settings: ModelSettings, task: Task) -> Any:
     config.update({**head, "pad_token_id": base.tokenizer.pad_token_id})
     assert config.num_labels == names
     if settings.dropout is not None:
-        key = next((key for key in ("classifier_dropout", "seq_classif_dropout", "cls_dropout") if hasattr(config, key)), None)
+        key = next((key for key in DROPOUT_KEYS if hasattr(config, key)), DROPOUT_OF_KIND.get(config.model_type))
         if key is None:
-            raise UserError(f"the architecture {config.model_type!r} has no dropout of its own before the head", "",
-                            "Leave model.dropout out, or use pooling: mean, whose head has one")
+            raise UserError(
+                f"the architecture {config.model_type!r} has no dropout of its own before the head",
+                "",
+                "Leave model.dropout out, or use pooling: mean, whose head has one",
+            )
         setattr(config, key, settings.dropout)
     return config
 
 
 def _load(kind: Any, base: Base, settings: ModelSettings, **more: Any) -> tuple[Any, dict[str, Any]]:
     import torch
+    from safetensors import SafetensorError
 
     try:
         model, report = kind.from_pretrained(
-            base.place, dtype=getattr(torch, settings.precision), revision=settings.revision,
-            trust_remote_code=settings.trust_remote_code, output_loading_info=True, **more)
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
+            base.place,
+            dtype=getattr(torch, settings.precision),
+            revision=settings.revision,
+            trust_remote_code=settings.trust_remote_code,
+            output_loading_info=True,
+            **more,
+        )
+    except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
         first = next(iter(str(error).splitlines()), "")[:300]
-        raise UserError(f"the weights of model.base {base.name!r} cannot be loaded ({first})",
-                        "A whole checkpoint as safetensors is wanted", "Check the folder, or choose another base") from error
+        raise UserError(
+            f"the weights of model.base {base.name!r} cannot be loaded ({first})",
+            "A whole checkpoint as safetensors is wanted",
+            "Check the folder, or choose another base",
+        ) from error
     return model, report
 
 

@@ -35,7 +35,16 @@ class MeanPooled(nn.Module):
         tokens = self.encoder(**inputs).last_hidden_state
         mask = inputs["attention_mask"].unsqueeze(-1).to(tokens.dtype)
         mean = (tokens * mask).sum(1) / mask.sum(1).clamp(min=1e-9)
-        return SequenceClassifierOutput(logits=self.classifier(self.dropout(mean)))  # type: ignore[arg-type]
+        return SequenceClassifierOutput(logits=self.classifier(self.dropout(mean)))
+
+    def get_input_embeddings(self) -> nn.Module:
+        """The token embeddings; the Trainer adds the noise of ``neftune_noise_alpha`` to them."""
+        found: nn.Module = self.encoder.get_input_embeddings()
+        return found
+
+    def gradient_checkpointing_enable(self, gradient_checkpointing_kwargs: dict[str, Any] | None = None) -> None:
+        """Keep fewer activations and compute them again in the backward pass; the Trainer asks for it."""
+        self.encoder.gradient_checkpointing_enable(gradient_checkpointing_kwargs)
 
     def save_pretrained(self, folder: Path, tokenizer: Any, max_tokens: int) -> None:
         """Write a sentence-transformers folder: Transformer, Pooling, Dense; ``encode`` then gives the logits."""
@@ -44,15 +53,20 @@ class MeanPooled(nn.Module):
         self.encoder.save_pretrained(str(folder))
         tokenizer.save_pretrained(str(folder))
         width, labels = self.classifier.in_features, self.classifier.out_features
-        _write(folder / "modules.json", [
-            {"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.Transformer"},
-            {"idx": 1, "name": "1", "path": "1_Pooling", "type": "sentence_transformers.models.Pooling"},
-            {"idx": 2, "name": "2", "path": "2_Dense", "type": "sentence_transformers.models.Dense"},
-        ])
+        _write(
+            folder / "modules.json",
+            [
+                {"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.Transformer"},
+                {"idx": 1, "name": "1", "path": "1_Pooling", "type": "sentence_transformers.models.Pooling"},
+                {"idx": 2, "name": "2", "path": "2_Dense", "type": "sentence_transformers.models.Dense"},
+            ],
+        )
         _write(folder / "sentence_bert_config.json", {"max_seq_length": max_tokens, "do_lower_case": False})
         _write(folder / "1_Pooling" / "config.json", {"word_embedding_dimension": width, "pooling_mode_mean_tokens": True})
-        _write(folder / "2_Dense" / "config.json", {"in_features": width, "out_features": labels, "bias": True,
-                                                    "activation_function": "torch.nn.modules.linear.Identity"})
+        _write(
+            folder / "2_Dense" / "config.json",
+            {"in_features": width, "out_features": labels, "bias": True, "activation_function": "torch.nn.modules.linear.Identity"},
+        )
         weights = {"linear.weight": self.classifier.weight, "linear.bias": self.classifier.bias}
         save_file({name: value.detach().contiguous().cpu() for name, value in weights.items()}, folder / "2_Dense" / "model.safetensors")
 

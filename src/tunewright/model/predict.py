@@ -50,7 +50,9 @@ class Predictor:
         from tunewright.model.device import device
 
         if not (folder / SPECIALIST).exists():
-            raise UserError(f"{folder} holds no trained model", "The model/ folder of a finished run is wanted", "Train one: tunewright run RECIPE")
+            raise UserError(
+                f"{folder} holds no trained model", "The model/ folder of a finished run is wanted", "Train one: tunewright run RECIPE"
+            )
         kept = read_json(folder / SPECIALIST)
         task = TASKS.build(kept["task"])
         model = _model(folder, task, kept["pooling"]).to(device())

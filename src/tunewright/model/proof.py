@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from tunewright.tasks.base import Answer
 TOLERANCE = 1e-3
 """Largest difference between two probabilities that counts as the same answer; measured ones are about 1e-6 in float32."""
 
+REPORT_IT = "Do not use this model; report it with the recipe and the versions in manifest.json"
 CHILD = Path(__file__).with_name("proof_child.py")
 
 
@@ -37,19 +39,38 @@ def prove(folder: Path, rows: Sequence[Row], trained: Sequence[Answer], pooling:
     Raises:
         ProofFailed: a label or a probability differs, or the model cannot be loaded.
     """
-    asked = {"texts": [row["text"] for row in rows], "pairs": [row["text_pair"] for row in rows] if rows and "text_pair" in rows[0] else None,
-             "pooling": pooling, "multi_label": multi_label}
+    asked = {
+        "texts": [_text(row["text"]) for row in rows],
+        "pairs": [_text(row["text_pair"]) for row in rows] if rows and "text_pair" in rows[0] else None,
+        "pooling": pooling,
+        "multi_label": multi_label,
+    }
     found = _ask_fresh_process(folder, asked)
-    same = sum(_top(one["probabilities"]) == _top(other) for one, other in zip(trained, found["probabilities"], strict=True))
-    largest = max((abs(one["probabilities"][name] - other[name]) for one, other in zip(trained, found["probabilities"], strict=True)
-                   for name in other), default=0.0)
-    close = sum(_close(one["probabilities"], other) for one, other in zip(trained, found["probabilities"], strict=True))
-    proof = {"ok": close == len(rows), "rows": len(rows), "same_labels": same, "largest_difference": largest, "tolerance": TOLERANCE,
-             "loaded_with": found["loaded_with"]}
+    pairs = [(one["probabilities"], other) for one, other in zip(trained, found["probabilities"], strict=True)]
+    if strange := next((other for one, other in pairs if set(one) != set(other)), None):
+        raise ProofFailed(
+            f"the model saved in {folder} has other labels than the trained one: {', '.join(sorted(strange)[:10])}",
+            "The names must be the same",
+            REPORT_IT,
+        )
+    close = sum(_distance(one, other) <= TOLERANCE for one, other in pairs)
+    largest = max((_distance(one, other) for one, other in pairs), default=0.0)
+    same = sum(_top(one) == _top(other) for one, other in pairs)
+    proof = {
+        "ok": close == len(rows),
+        "rows": len(rows),
+        "same_labels": same,
+        "largest_difference": largest,
+        "tolerance": TOLERANCE,
+        "loaded_with": found["loaded_with"],
+    }
     if close != len(rows):
-        raise ProofFailed(f"the model saved in {folder} does not answer as the trained one: {len(rows) - close} of {len(rows)} rows differ, "
-                          f"by {largest:.2g} at most", f"Differences up to {TOLERANCE} are allowed",
-                          "Do not use this model; report it with the recipe and the versions in manifest.json")
+        raise ProofFailed(
+            f"the model saved in {folder} does not answer as the trained one: {len(rows) - close} of {len(rows)} rows differ, "
+            f"by {largest:.2g} at most",
+            f"Differences up to {TOLERANCE} are allowed",
+            REPORT_IT,
+        )
     return proof
 
 
@@ -62,11 +83,13 @@ def prove_batching(predictor: Predictor, rows: Sequence[Row]) -> dict[str, Any]:
     many = list(predictor.stream(rows))
     alone = Predictor(predictor.model, predictor.tokenizer, predictor.task, predictor.max_tokens, batch_size=1)
     one = list(alone.stream(rows))
-    largest = max((abs(a["probabilities"][name] - b["probabilities"][name]) for a, b in zip(many, one, strict=True) for name in a["probabilities"]),
-                  default=0.0)
+    largest = max((_distance(a["probabilities"], b["probabilities"]) for a, b in zip(many, one, strict=True)), default=0.0)
     if largest > TOLERANCE:
-        raise ProofFailed(f"a row alone and in a batch get different answers, by {largest:.2g} at most", f"Differences up to {TOLERANCE} are allowed",
-                          "The model mixes the rows of a batch or reads padding: choose another model.base")
+        raise ProofFailed(
+            f"a row alone and in a batch get different answers, by {largest:.2g} at most",
+            f"Differences up to {TOLERANCE} are allowed",
+            "The model mixes the rows of a batch or reads padding: choose another model.base",
+        )
     return {"rows": len(rows), "largest_difference": largest}
 
 
@@ -74,11 +97,16 @@ def _ask_fresh_process(folder: Path, asked: dict[str, Any]) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as scratch:
         question, answer = Path(scratch) / "asked.json", Path(scratch) / "answered.json"
         question.write_text(json.dumps(asked))
-        done = subprocess.run([sys.executable, "-I", str(CHILD), str(folder), str(question), str(answer)], capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [sys.executable, "-I", str(CHILD), str(folder), str(question), str(answer)], capture_output=True, text=True, check=False
+        )
         if done.returncode:
             last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-            raise ProofFailed(f"the model saved in {folder} cannot be loaded in a fresh process ({last})", "",
-                              "Do not use this model; report it with the recipe and the versions in manifest.json")
+            raise ProofFailed(
+                f"the model saved in {folder} cannot be loaded in a fresh process ({last})",
+                "",
+                REPORT_IT,
+            )
         found: dict[str, Any] = json.loads(answer.read_text())
         return found
 
@@ -87,5 +115,11 @@ def _top(probabilities: dict[str, float]) -> str:
     return max(probabilities, key=lambda name: probabilities[name])
 
 
-def _close(one: dict[str, float], other: dict[str, float]) -> bool:
-    return all(abs(one[name] - other[name]) <= TOLERANCE for name in other) and set(one) == set(other)
+def _distance(one: Mapping[str, float], other: Mapping[str, float]) -> float:
+    """The largest difference between two answers; infinite where a number is none."""
+    gaps = [abs(one[name] - other[name]) for name in one]
+    return max((gap if math.isfinite(gap) else math.inf for gap in gaps), default=0.0)
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else str(value)

@@ -57,8 +57,13 @@ def truncation(task: Task, splits: Mapping[str, tuple[Sequence[Row], Sequence[En
                     entry = labels.setdefault(name, {"rows_cut": 0, "tokens_cut": 0})
                     entry["rows_cut"] += 1
                     entry["tokens_cut"] += one.cut
-        found[split] = {"rows": len(rows), "rows_cut": sum(one.cut > 0 for one in encoded), "tokens": sum(one.tokens for one in encoded),
-                        "tokens_cut": sum(one.cut for one in encoded), "labels": dict(sorted(labels.items()))}
+        found[split] = {
+            "rows": len(rows),
+            "rows_cut": sum(one.cut > 0 for one in encoded),
+            "tokens": sum(one.tokens for one in encoded),
+            "tokens_cut": sum(one.cut for one in encoded),
+            "labels": dict(sorted(labels.items())),
+        }
     return {"max_tokens": max_tokens, "why": why, "splits": found}
 
 

@@ -77,7 +77,12 @@ def demo(folder: Path, quick: bool, command: str, seed: int, show: Callable[[str
     show(f"2. What the audit found against what was planted (in {folder / 'planted.json'})\n{_against(planted_and_found(folder, place))}")
     show(f"3. The model on the locked test rows\n{summary(place)}")
     answers = load(place).predict(list(NEW))
-    show("4. New sentences\n" + "\n".join(f"   {one['label']:<12} {one['probabilities'][one['label']]:.2f}  {text}" for text, one in zip(NEW, answers, strict=True)))
+    show(
+        "4. New sentences\n"
+        + "\n".join(
+            f"   {one['label']:<12} {one['probabilities'][one['label']]:.2f}  {text}" for text, one in zip(NEW, answers, strict=True)
+        )
+    )
     return place / "report.html"
 
 
@@ -93,13 +98,19 @@ def planted_and_found(folder: Path, run: Path) -> list[Sought]:
         rows[finding.rule] |= {place.row for place in finding.places}
     rows["ragged-row"] = rows["unreadable-row"]
     known = {*RULES.places(), "ragged-row"}
-    return [Sought(kind, len(faults), len({fault["row"] for fault in faults} & rows[kind]) if kind in known else None)
-            for kind, faults in sorted(planted.items()) if kind not in NOT_SOUGHT]
+    return [
+        Sought(kind, len(faults), len({fault["row"] for fault in faults} & rows[kind]) if kind in known else None)
+        for kind, faults in sorted(planted.items())
+        if kind not in NOT_SOUGHT
+    ]
 
 
 def _against(sought: list[Sought]) -> str:
     lines = [f"   {'planted':<22}{'rows':>5}{'found':>7}"]
-    lines += [f"   {one.kind:<22}{one.planted:>5}{'not sought' if one.found is None else one.found:>{7 if one.found is not None else 12}}" for one in sought]
+    lines += [
+        f"   {one.kind:<22}{one.planted:>5}{'not sought' if one.found is None else one.found:>{7 if one.found is not None else 12}}"
+        for one in sought
+    ]
     return "\n".join(lines)
 
 

@@ -50,7 +50,10 @@ def evaluate(run: Path, command: str) -> dict[str, Any]:
     extra = [resolve(spec, Path(manifest["recipe_folder"])) for spec in recipe.evaluate.metrics]
     metrics: dict[str, Any] = {}
     kept = read_json(run / "metrics.json") if (run / "metrics.json").exists() else {}
-    append_line(run / "looks.jsonl", {"when": runs.now(), "command": command, "model": manifest["served"]["sha256"], "rows": facts["splits"]["test"]["rows"]})
+    append_line(
+        run / "looks.jsonl",
+        {"when": runs.now(), "command": command, "model": manifest["served"]["sha256"], "rows": facts["splits"]["test"]["rows"]},
+    )
     asked: dict[str, tuple[list[Row], list[Answer]]] = {}
     for split in ("validation", "test"):
         say(f"Scoring the {split} rows")
@@ -70,7 +73,9 @@ def evaluate(run: Path, command: str) -> dict[str, Any]:
     return metrics
 
 
-def _answers(predictor: Predictor, dataset: Dataset, split: str, recipe: Recipe, facts: dict[str, Any]) -> tuple[list[Row], list[Answer], float]:
+def _answers(
+    predictor: Predictor, dataset: Dataset, split: str, recipe: Recipe, facts: dict[str, Any]
+) -> tuple[list[Row], list[Answer], float]:
     """Rows, answers, and the seconds that answering took; what was cut goes into ``facts``."""
     from tunewright.data.encode import encode
 
@@ -100,7 +105,10 @@ def _details(predictor: Predictor, rows: Sequence[Row], answers: Sequence[Answer
 
     outcome: Any = predictor.task.outcome(rows, answers)
     found: dict[str, Any] = {"support": {name: int(number) for name, number in counts(outcome).items()}}
-    if not outcome.multi_label:
+    if outcome.multi_label:
+        task: Any = predictor.task
+        found["thresholds"] = dict(zip(task.labels, task.thresholds, strict=True))
+    else:
         matrix = confusion(outcome)
         names = list(outcome.names)
         found["confusion"] = {"labels": names + [NEVER_TRAINED] * (len(matrix) - len(names)), "matrix": matrix.tolist()}
@@ -121,8 +129,13 @@ def _baselines(predictor: Predictor, dataset: Dataset, recipe: Recipe, asked: di
     verdicts = []
     for name, baseline in _trained_baselines(predictor, dataset, recipe, asked).items():
         main = {key for key in task.measure(ours) if "/" not in key}
-        scores: dict[str, Score] = bootstrap(baseline.outcome, task.measure, array_generator(recipe.seed, "bootstrap"), resamples=resamples,
-                                             rows=task.rows_behind(baseline.outcome))
+        scores: dict[str, Score] = bootstrap(
+            baseline.outcome,
+            task.measure,
+            array_generator(recipe.seed, "bootstrap"),
+            resamples=resamples,
+            rows=task.rows_behind(baseline.outcome),
+        )
         found[name] = {key: score.model_dump() for key, score in scores.items()} | {"seconds": round(baseline.seconds, 2)}
         paired = paired_differences(ours, baseline.outcome, task.measure, array_generator(recipe.seed, "paired"), resamples=resamples)
         found["difference"][name] = {key: score.model_dump() for key, score in paired.items() if key in main}
@@ -133,7 +146,9 @@ def _baselines(predictor: Predictor, dataset: Dataset, recipe: Recipe, asked: di
     return found
 
 
-def _trained_baselines(predictor: Predictor, dataset: Dataset, recipe: Recipe, asked: dict[str, tuple[list[Row], list[Answer]]]) -> dict[str, Any]:
+def _trained_baselines(
+    predictor: Predictor, dataset: Dataset, recipe: Recipe, asked: dict[str, tuple[list[Row], list[Answer]]]
+) -> dict[str, Any]:
     from tunewright.evaluate.baselines import Labelled, majority, paired_texts, tfidf
 
     task: Any = predictor.task

@@ -85,13 +85,19 @@ def _lines(specialist: Predictor, source: str, columns: Mapping[str, str], told:
         if chunk.rows.num_rows:
             require_columns([name for name in chunk.rows.column_names if not name.startswith("_")], wanted, source)
         rows = [({role: row[column] for role, column in wanted.items()}, row["_row"]) for row in chunk.rows.to_pylist()]
-        failed = [(number, f"no {columns.get(missing[0], missing[0])}") for row, number in rows if (missing := [role for role in texts if _blank(row[role])])]
+        failed = [
+            (number, f"no {columns.get(missing[0], missing[0])}")
+            for row, number in rows
+            if (missing := [role for role in texts if _blank(row[role])])
+        ]
         bad = failed + [(one.row, one.reason) for one in chunk.bad]
         blank = {number for number, _ in failed}
         good = [(row, number) for row, number in rows if number not in blank]
         answers = specialist.stream(row for row, _ in good)
         found = {number: _line(number, answer) for (_, number), answer in zip(good, answers, strict=True)}
-        found |= {number: {"row": number, "label": None, "probability": None, "probabilities": None, "error": reason} for number, reason in bad}
+        found |= {
+            number: {"row": number, "label": None, "probability": None, "probabilities": None, "error": reason} for number, reason in bad
+        }
         told.answered, told.failed = told.answered + len(good), told.failed + len(bad)
         yield from (found[number] for number in sorted(found))
 
@@ -111,7 +117,9 @@ def _write(lines: Iterator[dict[str, Any]], form: Format, stream: IO[str], speci
         raise UserError("Parquet cannot be written to standard output", "", "Name a file: --out answers.parquet")
     if form == "jsonl":
         for line in lines:
-            stream.write(json.dumps({name: value for name, value in line.items() if value is not None or name == "label"}, ensure_ascii=False) + "\n")
+            stream.write(
+                json.dumps({name: value for name, value in line.items() if value is not None or name == "label"}, ensure_ascii=False) + "\n"
+            )
         return
     names = list(getattr(specialist.task, "labels", None) or ())
     writer = csv.writer(stream, lineterminator="\n")
@@ -132,10 +140,16 @@ def _write_parquet(lines: Iterator[dict[str, Any]], out: Path) -> None:
     with whole(out) as half:
         while part := list(islice(lines, 4096)):
             names = [name for line in part if line["probabilities"] for name in line["probabilities"]]
-            shares = pa.struct([(name, pa.float64()) for name in dict.fromkeys(names)]) if writer is None else writer.schema.field("probabilities").type
+            shares = (
+                pa.struct([(name, pa.float64()) for name in dict.fromkeys(names)])
+                if writer is None
+                else writer.schema.field("probabilities").type
+            )
             several = any(isinstance(line["label"], list) for line in part)
             label = pa.list_(pa.string()) if several else pa.string() if writer is None else writer.schema.field("label").type
-            schema = pa.schema([("row", pa.int64()), ("label", label), ("probability", pa.float64()), ("probabilities", shares), ("error", pa.string())])
+            schema = pa.schema(
+                [("row", pa.int64()), ("label", label), ("probability", pa.float64()), ("probabilities", shares), ("error", pa.string())]
+            )
             writer = writer or pq.ParquetWriter(half, schema)
             writer.write_table(pa.Table.from_pylist(part, schema=writer.schema))
         if writer is None:

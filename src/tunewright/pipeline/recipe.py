@@ -58,13 +58,20 @@ class Recipe(Config):
         for role in self.data.columns:
             if role not in roles:
                 near = nearest(role, roles)
-                raise ValueError(f"data.columns: this task has no role {role!r}" + (f"; did you mean {near!r}?" if near else f"; known: {', '.join(sorted(roles))}"))
+                raise ValueError(
+                    f"data.columns: this task has no role {role!r}"
+                    + (f"; did you mean {near!r}?" if near else f"; known: {', '.join(sorted(roles))}")
+                )
         criterion, multi = self.criterion, getattr(self.task, "multi_label", False)
         if criterion is not None and CRITERIA.name_of(criterion) != self.task.default_criterion():
             wanted = self.task.default_criterion()
-            raise ValueError(f"criterion {CRITERIA.name_of(criterion)} does not fit {'several labels' if multi else 'one label'} per row: use {wanted}")
+            raise ValueError(
+                f"criterion {CRITERIA.name_of(criterion)} does not fit {'several labels' if multi else 'one label'} per row: use {wanted}"
+            )
         if self.model.pooling == "mean" and "text_pair" in self.data.columns:
-            raise ValueError("model.pooling: mean is saved as a sentence encoder, which reads one text: use pooling: architecture for pairs")
+            raise ValueError(
+                "model.pooling: mean is saved as a sentence encoder, which reads one text: use pooling: architecture for pairs"
+            )
         if self.train.precision == "bf16" and self.model.precision == "float16":
             raise ValueError("train.precision: bf16 does not go with weights in float16: leave model.precision at float32")
         names = [TRACKERS.name_of(tracker) for tracker in self.trackers]
@@ -82,7 +89,7 @@ def read(path: Path, overrides: Mapping[str, Any] | None = None) -> Recipe:
     """
     values = read_yaml(path)
     for key, value in (overrides or {}).items():
-        _put(values, key, value)
+        put(values, key, value)
     return build(values, str(path))
 
 
@@ -104,20 +111,31 @@ def read_yaml(path: Path) -> dict[str, Any]:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         near = nearest(path.name, [one.name for one in path.parent.iterdir()] if path.parent.is_dir() else [])
-        raise UserError(f"the recipe {path} does not exist", f"Did you mean {path.parent / near}?" if near else "",
-                        "Write one for your data: tunewright new DATA") from None
+        raise UserError(
+            f"the recipe {path} does not exist",
+            f"Did you mean {path.parent / near}?" if near else "",
+            "Write one for your data: tunewright new DATA",
+        ) from None
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"the recipe {path} cannot be read ({error})", "A YAML file in UTF-8 is wanted", "Write one for your data: tunewright new DATA") from None
+        raise UserError(
+            f"the recipe {path} cannot be read ({error})", "A YAML file in UTF-8 is wanted", "Write one for your data: tunewright new DATA"
+        ) from None
     try:
         values = yaml.safe_load(text)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f" in line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise UserError(f"{path} is not valid YAML{place} ({getattr(error, 'problem', None) or error})",
-                        "A recipe is lines of 'key: value', indented by spaces", f"Mend that line, then: tunewright check {path}") from None
+        raise UserError(
+            f"{path} is not valid YAML{place} ({getattr(error, 'problem', None) or error})",
+            "A recipe is lines of 'key: value', indented by spaces",
+            f"Mend that line, then: tunewright check {path}",
+        ) from None
     if not isinstance(values, dict):
-        raise UserError(f"{path} holds {'nothing' if values is None else f'a {type(values).__name__}'}, no recipe", "A recipe has the keys task, data and model",
-                        "Write one for your data: tunewright new DATA")
+        raise UserError(
+            f"{path} holds {'nothing' if values is None else f'a {type(values).__name__}'}, no recipe",
+            "A recipe has the keys task, data and model",
+            "Write one for your data: tunewright new DATA",
+        )
     return values
 
 
@@ -142,7 +160,8 @@ def parse_settings(settings: list[str]) -> dict[str, Any]:
     return found
 
 
-def _put(values: dict[str, Any], key: str, value: Any) -> None:
+def put(values: dict[str, Any], key: str, value: Any) -> None:
+    """Put a setting, as ``train.epochs``, into the nested mapping of a recipe."""
     *sections, last = key.split(".")
     for section in sections:
         inner = values.get(section)

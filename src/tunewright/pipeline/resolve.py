@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -43,12 +44,15 @@ def max_tokens(recipe: Recipe, base: Base, task: Task, rows: Sequence[Row]) -> t
     lengths = sorted(one.tokens for one in task.encode(some, base.tokenizer, base.longest))
     within = lengths[min(len(lengths) - 1, int(len(lengths) * SHARE_WHOLE))] if lengths else limit
     chosen = min(limit, max(16, -(-within // 8) * 8))
-    why = f"auto: 99 % of the training rows have {within} tokens or fewer" if within <= limit else \
-        f"auto: the limit of {limit} (99 % of the training rows would need {within}; set model.max_tokens to see more)"
+    why = (
+        f"auto: 99 % of the training rows have {within} tokens or fewer"
+        if within <= limit
+        else f"auto: the limit of {limit} (99 % of the training rows would need {within}; set model.max_tokens to see more)"
+    )
     return chosen, why
 
 
-def resolve(recipe: Recipe, base: Base, task: Task, tokens: tuple[int, str], where: str) -> tuple[Recipe, Reasons]:
+def resolve(recipe: Recipe, base: Base, task: Task, tokens: tuple[int, str], where: str, folder: Path) -> tuple[Recipe, Reasons]:
     """The recipe with every ``auto`` decided.
 
     Args:
@@ -57,6 +61,7 @@ def resolve(recipe: Recipe, base: Base, task: Task, tokens: tuple[int, str], whe
         task: with what was learned from the training rows.
         tokens: what ``max_tokens`` gave.
         where: the device, as ``model.device.device`` names it.
+        folder: the recipe's own; what it names by a relative path is written with the whole one, so that the result runs from anywhere.
     """
     from tunewright.model.device import precision
 
@@ -66,19 +71,27 @@ def resolve(recipe: Recipe, base: Base, task: Task, tokens: tuple[int, str], whe
     if recipe.train.learning_rate == "auto":
         factor = recipe.method.rate_factor
         train["learning_rate"] = float(f"{default_learning_rate(width) * factor:.3g}")
-        reasons["train.learning_rate"] = f"auto: for width {width}" + (f", times {factor:g} for this method" if factor != 1 else "") + " (docs/lab-log.md)"
+        reasons["train.learning_rate"] = (
+            f"auto: for width {width}" + (f", times {factor:g} for this method" if factor != 1 else "") + " (docs/lab-log.md)"
+        )
     if recipe.train.head_learning_rate == "auto":
         rate = train.get("learning_rate", recipe.train.learning_rate)
         train["head_learning_rate"] = float(f"{min(rate * recipe.method.head_factor, 0.1):.3g}")
         reasons["train.head_learning_rate"] = f"auto: {recipe.method.head_factor:g} times learning_rate"
     if recipe.train.precision == "auto":
         train["precision"] = precision("auto", where)
-        reasons["train.precision"] = f"auto: this {where} " + ("computes in bf16" if train["precision"] == "bf16" else "does not compute in bf16")
+        reasons["train.precision"] = f"auto: this {where} " + (
+            "computes in bf16" if train["precision"] == "bf16" else "does not compute in bf16"
+        )
     if recipe.train.best_by is None:
         train["best_by"] = task.best_by()
         reasons["train.best_by"] = "the task's own"
     changes: dict[str, Any] = {
-        "task": task, "model": recipe.model.model_copy(update={"max_tokens": tokens[0]}), "train": recipe.train.model_copy(update=train)}
+        "task": task,
+        "model": recipe.model.model_copy(update={"max_tokens": tokens[0], "base": _whole_path(recipe.model.base, base)}),
+        "train": recipe.train.model_copy(update=train),
+        **absolute(recipe, folder),
+    }
     if recipe.criterion is None:
         changes["criterion"] = CRITERIA.build(task.default_criterion())
         reasons["criterion"] = "the task's own"
@@ -86,6 +99,26 @@ def resolve(recipe: Recipe, base: Base, task: Task, tokens: tuple[int, str], whe
         if getattr(task, name) != getattr(recipe.task, name):
             reasons[f"task.{name}"] = "learned from the training rows"
     return recipe.model_copy(update=changes), reasons
+
+
+def absolute(recipe: Recipe, folder: Path) -> dict[str, Any]:
+    """The sections that name files, with whole paths where the files are found from ``folder``."""
+    from tunewright.data.source import found
+
+    source = recipe.data.source
+    whole = (
+        {split: found(one, folder.resolve()) for split, one in source.items()}
+        if isinstance(source, Mapping)
+        else found(source, folder.resolve())
+    )
+    metrics = tuple(
+        str(folder.resolve() / spec) if ".py:" in spec and not Path(spec).is_absolute() else spec for spec in recipe.evaluate.metrics
+    )
+    return {"data": recipe.data.model_copy(update={"source": whole}), "evaluate": recipe.evaluate.model_copy(update={"metrics": metrics})}
+
+
+def _whole_path(asked: str, base: Base) -> str:
+    return asked if asked == "embedded" or not Path(base.place).is_dir() else str(Path(base.place).resolve())
 
 
 def written(resolved: Recipe, asked: Recipe, reasons: Reasons) -> str:
@@ -125,7 +158,8 @@ def _write(lines: list[str], values: Mapping[str, Any], prefix: str, depth: int,
             lines.append(f"{indent}{name}:{told}")
             _write(lines, value, f"{path}.", depth + 1, yours, reasons)
             continue
-        why = reasons.get(path) or ("yours" if path in yours or (name == "name" and prefix.rstrip(".") in yours) else "default")
+        named = name == "name" and prefix.rstrip(".") in {*yours & {"task", "method", "criterion"}}  # `method: lora` sets its name
+        why = reasons.get(path) or ("yours" if path in yours or named else "default")
         lines.append(f"{indent}{name}: {_plain(value)}  # {why}")
 
 

@@ -14,8 +14,22 @@ from tunewright.core.errors import UserError, nearest
 from tunewright.core.folder import read_json, tree_hashes, write_json
 from tunewright.pipeline.recipe import Recipe
 
-PACKAGES = ("tunewright", "torch", "transformers", "datasets", "accelerate", "peft", "tokenizers", "safetensors", "numpy", "pyarrow", "pandas",
-            "scikit-learn", "pydantic", "sentence-transformers")
+PACKAGES = (
+    "tunewright",
+    "torch",
+    "transformers",
+    "datasets",
+    "accelerate",
+    "peft",
+    "tokenizers",
+    "safetensors",
+    "numpy",
+    "pyarrow",
+    "pandas",
+    "scikit-learn",
+    "pydantic",
+    "sentence-transformers",
+)
 NOT_HASHED = ("manifest.json", "checkpoints/", "looks.jsonl", "tensorboard/", "wandb/", "mlflow.db")
 """What goes on living after a run, or is hashed by itself."""
 
@@ -39,12 +53,17 @@ def claim(recipe: Recipe, stem: str, overwrite: bool = False) -> Path:
         folder = root / recipe.name
         if folder.exists():
             if not overwrite:
-                raise UserError(f"a run named {recipe.name} exists in {folder}", "Each run has a folder of its own",
-                                f"Go on with it: tunewright train --resume {folder}; replace it: --overwrite; or choose another name")
+                raise UserError(
+                    f"a run named {recipe.name} exists in {folder}",
+                    "Each run has a folder of its own",
+                    f"Go on with it: tunewright train --resume {folder}; replace it: --overwrite; or choose another name",
+                )
             shutil.rmtree(folder)
         folder.mkdir()
     except OSError as error:
-        raise UserError(f"{root} cannot be written ({error.strerror or error})", "", "Choose another folder with output_dir (or --set output_dir=...)") from error
+        raise UserError(
+            f"{root} cannot be written ({error.strerror or error})", "", "Choose another folder with output_dir (or --set output_dir=...)"
+        ) from error
     return folder
 
 
@@ -73,17 +92,29 @@ def find(run: str | Path, output_dir: str = ".") -> Path:
         return Path(run).parent  # the model/ folder of a run was named
     known = [one.name for one in root.iterdir()] if root.is_dir() else []
     near = nearest(Path(run).name, known)
-    raise UserError(f"{run} is no run", f"Did you mean {root / near}?" if near else "A folder with a manifest.json is wanted, or the name of one in runs/",
-                    "Train one: tunewright run RECIPE")
+    raise UserError(
+        f"{run} is no run",
+        f"Did you mean {root / near}?" if near else "A folder with a manifest.json is wanted, or the name of one in runs/",
+        "Train one: tunewright run RECIPE",
+    )
 
 
 def begin(run: Path, recipe: Recipe, where: Path, command: str) -> dict[str, Any]:
     """Write the manifest of a run that begins."""
     from tunewright.model.device import machine
 
-    manifest = {"tunewright": _version("tunewright"), "name": run.name, "command": command, "started": now(), "ended": None, "status": "training",
-                "recipe_folder": str(where.resolve()), "machine": machine(), "seed": recipe.seed,
-                "versions": {"python": platform.python_version()} | {name: found for name in PACKAGES if (found := _version(name))}}
+    manifest = {
+        "tunewright": _version("tunewright"),
+        "name": run.name,
+        "command": command,
+        "started": now(),
+        "ended": None,
+        "status": "training",
+        "recipe_folder": str(where.resolve()),
+        "machine": machine(),
+        "seed": recipe.seed,
+        "versions": {"python": platform.python_version()} | {name: found for name in PACKAGES if (found := _version(name))},
+    }
     write_json(run / "manifest.json", manifest)
     return manifest
 

@@ -17,7 +17,11 @@ def summary(run: Path) -> str:
     metrics, manifest = read_json(run / "metrics.json"), read_json(run / "manifest.json")
     baselines = {name: scores for name, scores in metrics["baselines"].items() if name in ("majority", "tfidf")}
     head = ["", "test", *baselines]
-    lines = [[name, _score(metrics["test"][name]), *(_score(scores.get(name)) for scores in baselines.values())] for name in SHOWN if name in metrics["test"]]
+    lines = [
+        [name, _score(metrics["test"][name]), *(_score(scores.get(name)) for scores in baselines.values())]
+        for name in SHOWN
+        if name in metrics["test"]
+    ]
     extra = sorted(name for name in metrics["test"] if name not in SHOWN and "/" not in name)
     lines += [[name, _score(metrics["test"][name]), *("" for _ in baselines)] for name in extra]
     proof, served = metrics["proof"], manifest["served"]
@@ -25,8 +29,10 @@ def summary(run: Path) -> str:
     if "verdict" in metrics["baselines"]:
         told.append(metrics["baselines"]["verdict"])
     if "rows" in proof:
-        told.append(f"Proof: loaded by {proof['loaded_with']} alone, {proof['same_labels']} of {proof['rows']} rows get the same label; "
-                    f"probabilities differ by {proof['largest_difference']:.1e} at most.")
+        told.append(
+            f"Proof: loaded by {proof['loaded_with']} alone, {proof['same_labels']} of {proof['rows']} rows get the same label; "
+            f"probabilities differ by {proof['largest_difference']:.1e} at most."
+        )
     told.append(f"Served: checkpoint {served['step']}, sha256 {served['sha256'][:12]}, in {run / 'model'}")
     return "\n".join(told)
 
@@ -35,8 +41,10 @@ def data_summary(facts: Mapping[str, Any]) -> str:
     """Rows read, kept and removed, the splits, and every finding in a line."""
     rows = facts["rows"]
     removed = ", ".join(f"{number} {rule}" for rule, number in sorted(rows["by_rule"].items())) or "none"
-    told = [f"{rows['read']} rows read, {rows['kept']} kept, {rows['quarantined']} in quarantine ({removed})",
-            "splits: " + ", ".join(f"{split} {one['rows']}" for split, one in facts["splits"].items())]
+    told = [
+        f"{rows['read']} rows read, {rows['kept']} kept, {rows['quarantined']} in quarantine ({removed})",
+        "splits: " + ", ".join(f"{split} {one['rows']}" for split, one in facts["splits"].items()),
+    ]
     told += [f"{one['severity']}: {one['rule']}: {one['message']}" for one in facts["findings"]]
     return "\n".join(told)
 

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from tunewright.data.dataset import Dataset
     from tunewright.data.encode import EncodedRows
     from tunewright.model.base import Base
-    from tunewright.train.run import Run
+    from tunewright.model.build import Built
+    from tunewright.train.run import Callback, Job, Run
 
 PROOF_ROWS = 64
 Measure = Callable[[Any], dict[str, float]]
@@ -108,10 +109,19 @@ def make_plan(recipe: Recipe, where: Path, dataset: Dataset) -> Plan:
     metrics = tuple(resolve_metric(spec, where) for spec in recipe.evaluate.metrics)
     rows, held_out = rows_of(dataset.rows("train")), rows_of(dataset.rows("validation"))
     tokens = max_tokens(recipe, base, task, rows)
-    resolved, reasons = resolve(recipe, base, task, tokens, device())
+    resolved, reasons = resolve(recipe, base, task, tokens, device(), where)
     cache = cache_folder(recipe)
-    return Plan(recipe, resolved, reasons, dataset, base, (rows, encode(rows, task, base.tokenizer, tokens[0], cache)),
-                (held_out, encode(held_out, task, base.tokenizer, tokens[0], cache)), metrics, tokens[1])
+    return Plan(
+        recipe,
+        resolved,
+        reasons,
+        dataset,
+        base,
+        (rows, encode(rows, task, base.tokenizer, tokens[0], cache)),
+        (held_out, encode(held_out, task, base.tokenizer, tokens[0], cache)),
+        metrics,
+        tokens[1],
+    )
 
 
 def data_facts(plan: Plan) -> dict[str, Any]:
@@ -120,7 +130,11 @@ def data_facts(plan: Plan) -> dict[str, Any]:
     assert isinstance(limit, int)
     splits = {"train": (plan.train[0], plan.train[1].encoded), "validation": (plan.validation[0], plan.validation[1].encoded)}
     summary = plan.dataset.summary()
-    return {**summary, "folder": str(Path(summary["folder"]).resolve()), "truncation": truncation(plan.recipe.task, splits, limit, plan.why_tokens)}
+    return {
+        **summary,
+        "folder": str(Path(summary["folder"]).resolve()),
+        "truncation": truncation(plan.recipe.task, splits, limit, plan.why_tokens),
+    }
 
 
 def scorer(plan: Plan) -> Callable[[nn.Module], dict[str, float]]:
@@ -139,7 +153,9 @@ def scorer(plan: Plan) -> Callable[[nn.Module], dict[str, float]]:
             scores |= metric(outcome)
         wanted = recipe.train.best_by
         if wanted not in scores:
-            raise BadConfig([Problem("train.best_by", f"no score on the validation rows is called {wanted!r}. {hint(str(wanted), scores)}")])
+            raise BadConfig(
+                [Problem("train.best_by", f"no score on the validation rows is called {wanted!r}. {hint(str(wanted), scores)}")]
+            )
         return scores
 
     return evaluate
@@ -157,22 +173,46 @@ def _fit_and_save(run: Path, plan: Plan, checkpoint: Path | None) -> None:
     if checkpoint is None:
         scores(built.model)  # a score by that name, and metrics of the user's own, fail here and not after an epoch
     sizes = {"parameters": _count(built.model, False), "trainable": _count(built.model, True)}
-    runs.update(run, {"model": {"base": recipe.model.base, **sizes, "method": _name_of_method(recipe), "max_tokens": recipe.model.max_tokens,
-                                "pooling": recipe.model.pooling},
-                      "data": {key: read_json(run / "data.json")[key] for key in ("name", "version", "folder")} | {"fingerprint": plan.dataset.fingerprint}})
-    say(f"Training {run.name}: {len(plan.train[0])} rows, {sizes['trainable']:,} of {sizes['parameters']:,} weights, {recipe.train.precision}")
+    runs.update(
+        run,
+        {
+            "model": {
+                "base": recipe.model.base,
+                **sizes,
+                "method": _name_of_method(recipe),
+                "max_tokens": recipe.model.max_tokens,
+                "pooling": recipe.model.pooling,
+            },
+            "data": {key: read_json(run / "data.json")[key] for key in ("name", "version", "folder")}
+            | {"fingerprint": plan.dataset.fingerprint},
+        },
+    )
+    say(
+        f"Training {run.name}: {len(plan.train[0])} rows, {sizes['trainable']:,} of {sizes['parameters']:,} weights, {recipe.train.precision}"
+    )
     module, _, attribute = ENGINES[recipe.train.engine].partition(":")
-    done: Run = getattr(import_module(module), attribute)(_job(run, plan, built, scores, checkpoint))
+    done: Run = getattr(import_module(module), attribute)(job_of(run, plan, built, scores, checkpoint))
     if done.stop in STOPPED:
-        raise STOPPED[done.stop](f"{done.stop} at step {done.step} of {done.total_steps}; all that was done is saved", "",
-                                 f"Go on with: tunewright train --resume {run}")
+        raise STOPPED[done.stop](
+            f"{done.stop} at step {done.step} of {done.total_steps}; all that was done is saved",
+            "",
+            f"Go on with: tunewright train --resume {run}",
+        )
     _save_best(run, plan, done)
 
 
 STOPPED: dict[str, type[UserError]] = {"interrupted": Interrupted, "terminated": Terminated}
 
 
-def _job(run: Path, plan: Plan, built: Any, scores: Callable[[Any], dict[str, float]], checkpoint: Path | None) -> Any:
+def job_of(
+    run: Path,
+    plan: Plan,
+    built: Built,
+    scores: Callable[[nn.Module], dict[str, float]],
+    checkpoint: Path | None,
+    watchers: Sequence[Callback] = (),
+) -> Job:
+    """All that an engine needs, from a plan and a built model; ``watchers`` are callbacks beside the usual ones."""
     from tunewright.data.batch import batches
     from tunewright.metrics.classes import higher_is_better
     from tunewright.tasks.collate import Collate
@@ -183,13 +223,25 @@ def _job(run: Path, plan: Plan, built: Any, scores: Callable[[Any], dict[str, fl
     lengths = plan.train[1].lengths
     order = batches(lengths, train.batch_size, train.batch_size // (train.accumulate * _processes()), recipe.seed, train.bucket)
     return Job(
-        model=built.model, pieces=plan.train[1].pieces, order=order, collate=Collate(plan.base.tokenizer, recipe.task.labels_pad),
-        loss_fn=compose(recipe.task.forward, recipe.criterion), count=recipe.criterion.count, evaluate=scores, best_by=train.best_by,
-        higher_is_better=higher_is_better(train.best_by), settings=train, callbacks=_callbacks(run, plan), folder=run / "checkpoints",
-        seed=seed_for(recipe.seed, "train"), new_weights=built.new_weights, resume=checkpoint)
+        model=built.model,
+        pieces=plan.train[1].pieces,
+        order=order,
+        collate=Collate(plan.base.tokenizer, recipe.task.labels_pad),
+        loss_fn=compose(recipe.task.forward, recipe.criterion),
+        count=recipe.criterion.count,
+        evaluate=scores,
+        best_by=train.best_by,
+        higher_is_better=higher_is_better(train.best_by),
+        settings=train,
+        callbacks=[*_callbacks(run, plan), *watchers],
+        folder=run / "checkpoints",
+        seed=seed_for(recipe.seed, "train"),
+        new_weights=built.new_weights,
+        resume=checkpoint,
+    )
 
 
-def _callbacks(run: Path, plan: Plan) -> list[Any]:
+def _callbacks(run: Path, plan: Plan) -> list[Callback]:
     from tunewright.train.callbacks.early_stop import EarlyStop
     from tunewright.train.callbacks.journal import Journal
     from tunewright.train.callbacks.progress import Progress
@@ -205,7 +257,6 @@ def _callbacks(run: Path, plan: Plan) -> list[Any]:
 
 def _save_best(run: Path, plan: Plan, done: Run) -> None:
     """Put the best checkpoint's weights back, save the model complete, load it in a fresh process and compare."""
-    from tunewright.core.registry import Registry
     from tunewright.model.build import save
     from tunewright.model.predict import Predictor
     from tunewright.model.proof import prove, prove_batching
@@ -214,7 +265,7 @@ def _save_best(run: Path, plan: Plan, done: Run) -> None:
 
     recipe, method = plan.recipe, plan.recipe.method
     limit = recipe.model.max_tokens
-    assert isinstance(limit, int) and isinstance(TASKS, Registry)
+    assert isinstance(limit, int)
     load_weights(done.model, run / "checkpoints" / f"checkpoint-{done.best_step}")
     trained = Predictor(done.model, plan.base.tokenizer, recipe.task, limit, recipe.evaluate.batch_size)
     rows, encoded = plan.validation
@@ -229,9 +280,18 @@ def _save_best(run: Path, plan: Plan, done: Run) -> None:
     weights = file_hash(run / "model" / "model.safetensors")
     efficiency = _efficiency(run, plan, done)
     write_json(run / "metrics.json", {"efficiency": efficiency, "proof": proof})
-    runs.update(run, {"status": "trained", "ended": runs.now(), "served": {"step": done.best_step, "sha256": weights, "by": recipe.train.best_by, "value": done.best_score}})
-    say(f"Serving checkpoint {done.best_step} of {done.step} steps ({recipe.train.best_by} {done.best_score:.4f} on validation), "
-        f"weights sha256 {weights[:12]}; proved on {proof['rows']} rows")
+    runs.update(
+        run,
+        {
+            "status": "trained",
+            "ended": runs.now(),
+            "served": {"step": done.best_step, "sha256": weights, "by": recipe.train.best_by, "value": done.best_score},
+        },
+    )
+    say(
+        f"Serving checkpoint {done.best_step} of {done.step} steps ({recipe.train.best_by} {done.best_score:.4f} on validation), "
+        f"weights sha256 {weights[:12]}; proved on {proof['rows']} rows"
+    )
 
 
 def _efficiency(run: Path, plan: Plan, done: Run) -> dict[str, Any]:
@@ -239,8 +299,15 @@ def _efficiency(run: Path, plan: Plan, done: Run) -> dict[str, Any]:
 
     size = sum(path.stat().st_size for path in (run / "model").rglob("*") if path.is_file())
     seen = done.epoch * len(plan.train[0])
-    return {"train_seconds": round(done.seconds, 2), "rows_per_second": round(seen / done.seconds, 2) if done.seconds else None,
-            "steps": done.step, "epochs": round(done.epoch, 3), "tokens": done.tokens, "peak_memory_bytes": peak_memory(), "model_bytes": size}
+    return {
+        "train_seconds": round(done.seconds, 2),
+        "rows_per_second": round(seen / done.seconds, 2) if done.seconds else None,
+        "steps": done.step,
+        "epochs": round(done.epoch, 3),
+        "tokens": done.tokens,
+        "peak_memory_bytes": peak_memory(),
+        "model_bytes": size,
+    }
 
 
 def _name_of_method(recipe: Recipe) -> str:

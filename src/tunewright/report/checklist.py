@@ -68,7 +68,7 @@ def _labelled(facts: Facts) -> Item:
             f"{one.rule} ({plural(one.rows, 'row')})" for one in data.findings if one.rule == "missing-label" and one.action == "keep"
         ]
     if faults:
-        return Item(question, "no", f"{joined(faults)}. Such rows are counted beside the scores, not in them.")
+        return Item(question, "no", f"{joined(faults)}.")
     return Item(question, "yes", f"{plural(len(facts.labels), 'label')}; none is missing in the test split and all were trained.")
 
 
@@ -91,7 +91,12 @@ def _apart(facts: Facts) -> Item:
         return Item(question, "no", f"The audit found rows on both sides: {joined(left)}.")
     if leaks:
         return Item(question, "yes", f"What the audit found was removed: {joined([f'{one.rule} ({one.rows})' for one in leaks])}.")
-    return Item(question, "yes", "The audit reported no leak between the splits.")
+    if isinstance(facts.data.rules, NotMeasured):
+        return Item(question, "not measured", str(facts.data.rules))
+    looked = [name for name in facts.data.rules if name.startswith("leak-")]
+    if not looked:
+        return Item(question, "not measured", "No rule looked for rows that stand in two splits.")
+    return Item(question, "yes", f"The audit looked ({joined(looked)}) and found no row on both sides.")
 
 
 def _read_whole(facts: Facts) -> Item:

@@ -219,6 +219,8 @@ class Data(Fact):
     splits: Maybe[dict[str, Split]]
     never_trained: Maybe[dict[str, int]]
     test_without_label: Maybe[int]
+    rules: Maybe[dict[str, str]]
+    """The audit rules that looked, each with its policy."""
     findings: Maybe[list[FoundFact]]
     truncation: Maybe[Truncation]
 

@@ -10,7 +10,7 @@ from tunewright.report import figures
 from tunewright.report.curve import Curve
 from tunewright.report.evidence import NotMeasured, Served
 from tunewright.report.figures import Line
-from tunewright.report.words import lower_is_better, percent, plural, score_name, short, signed
+from tunewright.report.words import lower_is_better, percent, plural, score_name, short, signed, within
 
 KINDS = ("points", "second", "third")
 
@@ -75,7 +75,7 @@ def sentence(curve: Curve, served: Served | NotMeasured) -> str:
     fell = f"the smoothed training loss went from {short(round(smooth[0], 3))} to {short(round(smooth[-1], 3))}"
     said = f"{plural(curve.steps[-1], 'step')}, {plural(len(curve.evaluated), 'evaluation')}; {fell}."
     if isinstance(served, Served) and isinstance(served.step, int):
-        why = f", chosen by {score_name(served.by).lower()}" if isinstance(served.by, str) else ""
+        why = f", chosen by {within(score_name(served.by))}" if isinstance(served.by, str) else ""
         value = f" ({signed(served.value)} on validation)" if isinstance(served.value, float) else ""
         said += f" The model is the one of step {served.step:,}{why}{value}."
     return said

@@ -9,10 +9,10 @@ from markupsafe import Markup
 
 from tunewright.core.schema import Score
 from tunewright.report import figures
-from tunewright.report.evidence import NotMeasured
+from tunewright.report.evidence import Excluded, NotMeasured
 from tunewright.report.facts import Facts
 from tunewright.report.verdict import baseline_rows, quoted
-from tunewright.report.words import MODELS, duration, lower_is_better, plural, score_meaning, score_name
+from tunewright.report.words import MODELS, duration, joined, lower_is_better, plural, score_meaning, score_name
 
 PICTURED = ("accuracy", "balanced_accuracy", "f1_micro", "f1_macro", "mcc")
 
@@ -107,7 +107,16 @@ def _score_note(facts: Facts, split: str, rows: int) -> str:
     ]
     took = f" Time to fit and score: {'; '.join(seconds)}." if seconds else ""
     about = "Intervals hold 95 % of what other rows of the same kind would give (bootstrap over rows)."
-    return f"Measured on {plural(rows, f'{split} row')}. {about}{took}"
+    left_out = _left_out(facts.metrics.excluded)
+    return f"Measured on {plural(rows, f'{split} row')}. {left_out}{about}{took}"
+
+
+def _left_out(excluded: Excluded | NotMeasured) -> str:
+    if isinstance(excluded, NotMeasured):
+        return ""
+    parts = [f"{plural(excluded.test_without_label, 'row')} without a label"] if excluded.test_without_label else []
+    parts += [f"{plural(rows, 'row')} with “{name}”, never trained" for name, rows in excluded.never_trained.items()]
+    return f"Counted beside, not in the scores: {joined(parts)}. " if parts else ""
 
 
 def _differences(facts: Facts) -> tuple[list[str], list[ScoreRow]]:

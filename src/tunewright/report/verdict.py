@@ -9,7 +9,7 @@ from typing import Literal
 from tunewright.core.schema import Score
 from tunewright.report.evidence import Baseline, Baselines, BatchOfOne, Data, Metrics, NotMeasured, Proof, RowCount, Truncation
 from tunewright.report.facts import Facts
-from tunewright.report.words import MODELS, SPACE, joined, lower_is_better, percent, plural, score_name, sentence, short, signed
+from tunewright.report.words import MODELS, SPACE, joined, lower_is_better, percent, plural, score_name, sentence, short, signed, within
 
 INTERVAL = f"95{SPACE}% interval"
 FEW_ROWS = 200
@@ -78,7 +78,7 @@ def _says(facts: Facts) -> str:
         return f"This model gives the right label to {percent(score.value)} of {plural(score.rows, 'row')} {where} ({interval})"
     interval = f"{INTERVAL} {signed(score.low)} to {signed(score.high)}"
     where = "it never saw" if split == "test" else "of the validation split, which also chose the checkpoint"
-    return f"This model reaches {signed(score.value)} in {_lower(score_name(name))}, on {plural(score.rows, 'row')} {where} ({interval})"
+    return f"This model reaches {signed(score.value)} in {within(score_name(name))} on {plural(score.rows, 'row')} {where} ({interval})"
 
 
 def _worth(facts: Facts, worth: Answer) -> str:
@@ -125,9 +125,9 @@ def _gaps(baselines: Baselines, name: str) -> Iterator[tuple[str, Score]]:
 
 
 def _gain(name: str, key: str, gap: Score) -> str:
-    factor, digits, unit = (100, 1, " points") if name == "accuracy" else (1, 3, f" in {_lower(score_name(name))}")
+    factor, digits, unit = (100, 1, " points") if name == "accuracy" else (1, 3, f" in {within(score_name(name))}")
     value, low, high = (signed(factor * one, digits, plus=True) for one in (gap.value, gap.low, gap.high))
-    return f"{value}{unit} over “{_lower(MODELS[key])}” ({INTERVAL} {low} to {high})"
+    return f"{value}{unit} over “{within(MODELS[key])}” ({INTERVAL} {low} to {high})"
 
 
 def baseline_rows(baselines: Baselines | NotMeasured) -> dict[str, Baseline]:
@@ -213,7 +213,3 @@ def worst_labels(scores: dict[str, Score | NotMeasured]) -> list[tuple[str, Scor
     """Each label and its F1, the lowest first."""
     found = [(name.removeprefix("f1/"), one) for name, one in scores.items() if name.startswith("f1/") and isinstance(one, Score)]
     return sorted(found, key=lambda pair: (pair[1].value, pair[0]))
-
-
-def _lower(name: str) -> str:
-    return name if name[:2].isupper() or name[1:2].isdigit() else name[:1].lower() + name[1:]

@@ -9,14 +9,14 @@ from datetime import datetime
 NAMES = {
     "accuracy": ("Accuracy", "share of rows with the right label"),
     "balanced_accuracy": ("Balanced accuracy", "the same, with every label counting equally"),
-    "f1_micro": ("F1, all labels together", "balance of precision and recall over every label given"),
-    "f1_macro": ("F1, mean over labels", "balance of precision and recall, every label counting equally"),
-    "f1_weighted": ("F1, weighted", "the mean over labels, frequent labels counting more"),
-    "f1_samples": ("F1, mean over rows", "balance of precision and recall within each row"),
-    "precision_micro": ("Precision, all labels together", "share of the labels given that are right"),
-    "recall_micro": ("Recall, all labels together", "share of the labels wanted that are given"),
-    "precision_macro": ("Precision, mean over labels", "share of the labels given that are right"),
-    "recall_macro": ("Recall, mean over labels", "share of the labels wanted that are given"),
+    "f1_micro": ("F1 (all labels together)", "balance of precision and recall over every label given"),
+    "f1_macro": ("F1 (mean over labels)", "balance of precision and recall, every label counting equally"),
+    "f1_weighted": ("F1 (weighted)", "the mean over labels, frequent labels counting more"),
+    "f1_samples": ("F1 (mean over rows)", "balance of precision and recall within each row"),
+    "precision_micro": ("Precision (all labels together)", "share of the labels given that are right"),
+    "recall_micro": ("Recall (all labels together)", "share of the labels wanted that are given"),
+    "precision_macro": ("Precision (mean over labels)", "share of the labels given that are right"),
+    "recall_macro": ("Recall (mean over labels)", "share of the labels wanted that are given"),
     "subset_accuracy": ("Exact match", "share of rows whose labels are all right"),
     "hamming_loss": ("Hamming loss", "share of single decisions that are wrong; lower is better"),
     "mcc": ("Matthews correlation", "agreement beyond chance, -1 to 1"),
@@ -35,6 +35,15 @@ _TURNING = re.compile("[\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069]")
 def score_name(name: str) -> str:
     """A score's name in a table."""
     return NAMES[name][0] if name in NAMES else name.replace("_", " ")
+
+
+def within(name: str) -> str:
+    """A name in the middle of a sentence.
+
+    >>> within("Balanced accuracy"), within("F1 (weighted)")
+    ('balanced accuracy', 'F1 (weighted)')
+    """
+    return name if name[1:2].isupper() or name[1:2].isdigit() else name[:1].lower() + name[1:]
 
 
 def score_meaning(name: str) -> str:

@@ -9,6 +9,9 @@ from tunewright.core.registry import Registry
 if TYPE_CHECKING:
     from tunewright.tasks.base import Task
 
-TASKS: Registry[Task] = Registry("task", {
-    "text-classification": "tunewright.tasks.text_classification:TextClassification",
-})
+TASKS: Registry[Task] = Registry(
+    "task",
+    {
+        "text-classification": "tunewright.tasks.text_classification:TextClassification",
+    },
+)

@@ -20,8 +20,12 @@ class Collate:
     """
 
     def __init__(self, tokenizer: Any, labels_pad: int | None = None) -> None:
-        self._pads = {"input_ids": tokenizer.pad_token_id or 0, "token_type_ids": getattr(tokenizer, "pad_token_type_id", 0),
-                      "attention_mask": 0, "labels": labels_pad}
+        self._pads = {
+            "input_ids": tokenizer.pad_token_id or 0,
+            "token_type_ids": getattr(tokenizer, "pad_token_type_id", 0),
+            "attention_mask": 0,
+            "labels": labels_pad,
+        }
         self._left = tokenizer.padding_side == "left"
 
     def __call__(self, pieces: Sequence[Piece]) -> dict[str, Tensor]:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
@@ -28,8 +28,9 @@ class TextClassification(Task):
     """Whether a row may have several labels, or none."""
     separator: str | None = Field(None, min_length=1)
     """What stands between labels where a cell holds several as text; left out, a list or JSON list is expected, or one of ``; | ,``."""
-    thresholds: tuple[float, ...] | None = None
-    """Multi-label: the probability from which each label is given, parallel to ``labels``; left out, they are tuned on the validation rows."""
+    thresholds: tuple[Annotated[float, Field(ge=0, le=1)], ...] | None = None
+    """Multi-label: the probability from which each label is given, parallel to ``labels``; left out, they are tuned on the
+    validation rows."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -63,17 +64,21 @@ class TextClassification(Task):
                 seen[name] = seen.get(name, 0) + 1
         if self.labels is None and len(seen) < (1 if self.multi_label else 2):
             only = f"all {len(rows)} training rows have the label {next(iter(seen))!r}" if seen else "no training row has a label"
-            raise UserError(only, "A classifier needs rows of at least two labels",
-                            "Check data.columns.label: is it the right column?")
+            raise UserError(only, "A classifier needs rows of at least two labels", "Check data.columns.label: is it the right column?")
         if self.labels is None and not self.multi_label and len(rows) >= 4 and len(seen) == len(rows):
-            raise UserError(f"each of the {len(rows)} training rows has a label of its own",
-                            "A classifier needs several rows per label",
-                            "Check data.columns.label: an id or a text may have been taken for the label")
+            raise UserError(
+                f"each of the {len(rows)} training rows has a label of its own",
+                "A classifier needs several rows per label",
+                "Check data.columns.label: an id or a text may have been taken for the label",
+            )
         if self.labels is not None:
             unknown = sorted(set(seen) - set(self.labels))
             if unknown:
-                raise UserError(f"the training rows have labels that task.labels does not name: {', '.join(map(repr, unknown[:10]))}",
-                                hint(unknown[0], self.labels), "Add them to task.labels, correct the rows, or leave task.labels out")
+                raise UserError(
+                    f"the training rows have labels that task.labels does not name: {', '.join(map(repr, unknown[:10]))}",
+                    hint(unknown[0], self.labels),
+                    "Add them to task.labels, correct the rows, or leave task.labels out",
+                )
             return self
         return self.model_copy(update={"labels": tuple(sorted(seen))})
 
@@ -98,13 +103,19 @@ class TextClassification(Task):
         return split_labels(value, self.separator)
 
     def encode(self, rows: Sequence[Row], tokenizer: Any, max_tokens: int) -> list[Encoded]:
-        texts = [str(row["text"]) for row in rows]
-        pair = bool(rows) and "text_pair" in rows[0]
-        pairs = [str(row["text_pair"]) for row in rows] if pair else None
+        texts = [_text(row["text"]) for row in rows]
+        paired = sum("text_pair" in row for row in rows)
+        if paired not in (0, len(rows)):
+            raise UserError(
+                f"{paired} of {len(rows)} rows have a text_pair", "All rows have one, or none", "Ask for the others by themselves"
+            )
+        pairs = [_text(row["text_pair"]) for row in rows] if paired else None
         whole = tokenizer(texts, pairs, truncation=False, verbose=False)
         lengths = [len(ids) for ids in whole["input_ids"]]
         long = [index for index, length in enumerate(lengths) if length > max_tokens]
-        cut = tokenizer([texts[i] for i in long], pairs and [pairs[i] for i in long], truncation=True, max_length=max_tokens) if long else {}
+        cut = (
+            tokenizer([texts[i] for i in long], pairs and [pairs[i] for i in long], truncation=True, max_length=max_tokens) if long else {}
+        )
         place = {index: at for at, index in enumerate(long)}
         ids = {name: index for index, name in enumerate(self.labels or ())}
         encoded = []
@@ -151,7 +162,9 @@ class TextClassification(Task):
         if self.multi_label:  # a label that was never trained gets a column of its own: wanted there, never given
             names += sorted({name for row in rows for name in self.wanted_labels(row)} - set(names))
         ids = {name: index for index, name in enumerate(names)}
-        probabilities = np.array([[answer["probabilities"].get(name, 0.0) for name in names] for answer in answers]).reshape(len(answers), len(names))
+        probabilities = np.array([[answer["probabilities"].get(name, 0.0) for name in names] for answer in answers]).reshape(
+            len(answers), len(names)
+        )
         wanted = self.wanted(rows, names)
         if self.multi_label:
             given = [set(answer["label"]) for answer in answers]
@@ -187,6 +200,11 @@ class TextClassification(Task):
 
         found = best_thresholds(outcome.wanted, outcome.probabilities)
         return self.model_copy(update={"thresholds": tuple(float(one) for one in found)})
+
+
+def _text(value: Any) -> str:
+    """What the model reads of a cell; nothing where it is empty, and not the word "None"."""
+    return "" if value is None else str(value)
 
 
 def split_labels(cell: str, separator: str | None = None) -> list[str]:

@@ -43,7 +43,9 @@ def latest(root: Path) -> Path:
     for folder in reversed(finished(root)):
         if is_whole(folder):
             return folder
-    raise UserError(f"{root} holds no whole checkpoint", "A run can go on only from one", "Start it again: tunewright train RECIPE --overwrite")
+    raise UserError(
+        f"{root} holds no whole checkpoint", "A run can go on only from one", "Start it again: tunewright train RECIPE --overwrite"
+    )
 
 
 def prune(root: Path, keep: int, best_step: int | None) -> None:

@@ -4,26 +4,34 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import torch
+from accelerate.utils import broadcast_object_list, gather_object
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
 from tunewright.core.errors import Diverged, UserError
-from tunewright.core.folder import read_json, whole, write_json
+from tunewright.core.folder import clear_halves, read_json, whole, write_json
 from tunewright.train.checkpoint import prune, seal
 from tunewright.train.run import Job, Run, tell
+from tunewright.train.share import EMPTY, Collated, Pieces, Share
 
 if TYPE_CHECKING:
     from tunewright.train.settings import TrainSettings
 
 WEIGHTS = "weights.safetensors"
 PROGRESS = "run.json"
+KEPT_OF_A_RUN = ("step", "epoch", "tokens", "seconds", "scores", "best_step", "best_score")
+"""What a run that goes on must know of what it did before."""
+
+T = TypeVar("T")
 
 
 def fit(job: Job) -> Run:
@@ -38,9 +46,17 @@ def fit(job: Job) -> Run:
     """
     run = Run(job.model)
     trainer = _Trainer(job, run)
-    trainer.train(resume_from_checkpoint=str(job.resume) if job.resume else None)
+    clear_halves(job.folder)
+    try:
+        trainer.train(resume_from_checkpoint=str(job.resume) if job.resume else None)
+    except BaseException as error:
+        run.failed, run.stop = True, error.found if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+        for callback in trainer.watchers:
+            with suppress(Exception):  # handlers are put back and files closed; the error that ended the run is the one to tell
+                callback.fit_end(run)
+        raise
     run.model = trainer.accelerator.unwrap_model(trainer.model, keep_fp32_wrapper=False)  # answers are given without autocast
-    tell(job.callbacks, "fit_end", run)
+    tell(trainer.watchers, "fit_end", run)
     return run
 
 
@@ -49,8 +65,11 @@ def load_weights(model: nn.Module, checkpoint: Path) -> None:
     state = load_file(checkpoint / WEIGHTS, device="cpu")
     unknown = set(state) - {name for name, _ in _kept(model)}
     if unknown:
-        raise UserError(f"{checkpoint} holds weights that this model does not have, as {sorted(unknown)[0]}",
-                        "A checkpoint belongs to the recipe that wrote it", "Train again with --overwrite")
+        raise UserError(
+            f"{checkpoint} holds weights that this model does not have, as {sorted(unknown)[0]}",
+            "A checkpoint belongs to the recipe that wrote it",
+            "Train again with --overwrite",
+        )
     model.load_state_dict(state, strict=False)
 
 
@@ -65,53 +84,39 @@ def _kept(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
             yield name, value
 
 
-class _Order:
-    """A batch sampler: the job's micro-batches of the epoch that the trainer is in."""
-
-    drop_last = False
-
-    def __init__(self, order: Callable[[int], Sequence[Sequence[int]]], batch_size: int) -> None:
-        self._order, self.batch_size, self.epoch = order, batch_size, 0
-        self._batches = len(order(0))
-
-    def __iter__(self) -> Iterator[Sequence[int]]:
-        return iter(self._order(self.epoch))
-
-    def __len__(self) -> int:
-        return self._batches
-
-
-class _Trainer(Trainer):  # type: ignore[misc, unused-ignore]
+class _Trainer(Trainer):
     """A Trainer that divides the summed loss by the count of the whole step, before the backward pass."""
 
     def __init__(self, job: Job, run: Run) -> None:
         self.job, self.run = job, run
         self._sums: list[Tensor] = []
         arguments = _arguments(job)
-        # each process takes micro-batches of the same size: batch_size counts rows per step over all of them
-        self._order = _Order(job.order, arguments.per_device_train_batch_size)
-        super().__init__(model=job.model, args=arguments, train_dataset=job.pieces, data_collator=job.collate,  # type: ignore[arg-type]
-                         callbacks=[_Bridge(self)])
+        self.share = Share(job.order, arguments.gradient_accumulation_steps, arguments.process_index, arguments.world_size)
+        super().__init__(model=job.model, args=arguments, train_dataset=Pieces(job.pieces), callbacks=[_Bridge(self)])  # type: ignore[arg-type]
         self.remove_callback(PrinterCallback)
         self.model_accepts_loss_kwargs = True  # be told num_items_in_batch, and do not divide by the micro-batches again
+        self.watchers = [one for one in job.callbacks if one.everywhere or arguments.process_index == 0]
 
     def get_train_dataloader(self) -> DataLoader[Any]:
-        loader: DataLoader[Any] = DataLoader(self.job.pieces, batch_sampler=self._order, collate_fn=self.job.collate,  # type: ignore[arg-type]
-                                             num_workers=self.args.dataloader_num_workers, pin_memory=self.args.dataloader_pin_memory)
-        prepared: DataLoader[Any] = self.accelerator.prepare(loader)
-        return prepared
+        names = ("num_workers", "pin_memory", "persistent_workers", "prefetch_factor", "multiprocessing_context", "in_order")
+        options: dict[str, Any] = {name: getattr(self.args, f"dataloader_{name}") for name in names}
+        collate = Collated(self.job.collate, self.job.pieces[0])
+        # not prepared by Accelerate, whose own sharing repeats rows where they do not divide
+        return DataLoader(self.train_dataset, batch_sampler=self.share, collate_fn=collate, **options)  # type: ignore[arg-type]
 
     def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
         if self.optimizer is None:
-            settings, owner = self.job.settings, model or self.model
+            settings, owner = self.job.settings, cast(Any, model or self.model)
             decayed = set(self.get_decay_parameter_names(owner))
             groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
             for name, weight in owner.named_parameters():
                 if weight.requires_grad:
                     groups.setdefault((name in self.job.new_weights, name in decayed), []).append(weight)
             rates = {False: settings.learning_rate, True: settings.head_learning_rate}
-            parameters = [{"params": weights, "lr": rates[new], "weight_decay": settings.weight_decay if decay else 0.0}
-                          for (new, decay), weights in sorted(groups.items(), key=lambda item: item[0])]
+            parameters = [
+                {"params": weights, "lr": rates[new], "weight_decay": settings.weight_decay if decay else 0.0}
+                for (new, decay), weights in sorted(groups.items(), key=lambda item: item[0])
+            ]
             kind, options = self.get_optimizer_cls_and_kwargs(self.args, owner)
             self.optimizer = kind(parameters, **options)
         return self.optimizer
@@ -119,16 +124,18 @@ class _Trainer(Trainer):  # type: ignore[misc, unused-ignore]
     def _get_num_items_in_batch(self, batch_samples: list[Any], device: torch.device) -> Tensor | None:
         if not batch_samples:
             return None
-        count = torch.tensor(sum(self.job.count(batch["labels"]) for batch in batch_samples), device=device)
+        count = torch.tensor(sum(self.job.count(batch["labels"]) for batch in batch_samples if EMPTY not in batch), device=device)
         total: Tensor = self.accelerator.gather(count).sum()
         return total
 
     def compute_loss(self, model: nn.Module, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None) -> Any:
+        share = 0.0 if inputs.pop(EMPTY, False) else 1.0
         loss = self.job.loss_fn(model, inputs)
-        tokens = inputs["attention_mask"].sum() if "attention_mask" in inputs else torch.tensor(0, device=loss.total.device)
-        self._sums.append(torch.stack([loss.total.detach().double(), tokens.double()]))
+        total = loss.total * share
+        tokens = inputs["attention_mask"].sum() if "attention_mask" in inputs else torch.tensor(0, device=total.device)
+        self._sums.append(torch.stack([total.detach().double(), tokens.double() * share]))
         # gradients are averaged over the processes, but the count is already that of all of them
-        mean = loss.total * self.accelerator.num_processes / num_items_in_batch
+        mean = total * self.accelerator.num_processes / num_items_in_batch
         self._items = num_items_in_batch
         return (mean, loss.outputs) if return_outputs else mean
 
@@ -140,20 +147,21 @@ class _Trainer(Trainer):  # type: ignore[misc, unused-ignore]
         return total / float(self._items), int(tokens)
 
     def _get_grad_norm(self, model: nn.Module, grad_norm: Any = None) -> Any:
-        found = super()._get_grad_norm(model, grad_norm=grad_norm)
+        found = super()._get_grad_norm(model, grad_norm=grad_norm)  # type: ignore[no-untyped-call]
         self.run.grad_norm = float(found)
         return found
 
     def _evaluate(self, trial: Any, ignore_keys_for_eval: Any, skip_scheduler: bool = False) -> dict[str, float]:
         run, job = self.run, self.job
         self.control.should_evaluate = False  # or the end of the epoch would look again
-        run.scores = job.evaluate(self.model)
-        score = run.scores[job.best_by]
-        if run.best_score is None or (score > run.best_score if job.higher_is_better else score < run.best_score):
+        run.scores = self.agreed(job.evaluate(cast(nn.Module, self.model)) if self.args.process_index == 0 else {})
+        score, best = run.scores[job.best_by], run.best_score
+        if best is None or math.isnan(best) or (score > best if job.higher_is_better else score < best):
             run.best_score, run.best_step = score, run.step
             self.control.should_save = True
         run.seconds = self.clock()
-        tell(job.callbacks, "evaluated", run)
+        tell(self.watchers, "evaluated", run)
+        run.stop = self.agreed(run.stop)
         self.control.should_training_stop = self.control.should_training_stop or bool(run.stop)
         if run.stop:
             self.control.should_save = True
@@ -162,30 +170,49 @@ class _Trainer(Trainer):  # type: ignore[misc, unused-ignore]
     def _determine_best_metric(self, metrics: dict[str, float], trial: Any) -> bool:
         return self.run.best_step == self.run.step
 
+    def agreed(self, value: T) -> T:
+        """What the first process has, told to all of them."""
+        found: T = broadcast_object_list([value])[0]
+        return found
+
     def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
-        run = self.run
+        run, chance = self.run, self._random_states()
         if self.args.should_save:
             with whole(self.job.folder / f"checkpoint-{run.step}") as half:
                 half.mkdir()
-                save_file({name: value.detach().contiguous().cpu() for name, value in _kept(self.model)}, half / WEIGHTS)
+                kept = _kept(cast(nn.Module, self.model))
+                save_file({name: value.detach().contiguous().cpu() for name, value in kept}, half / WEIGHTS)
                 self._save_optimizer_and_scheduler(str(half))
                 self._save_scaler(str(half))
-                self._save_rng_state(str(half))
+                for name, state in chance.items():
+                    (half / name).write_bytes(state)
                 self.state.save_to_json(str(half / "trainer_state.json"))
-                write_json(half / PROGRESS, {
-                    "step": run.step, "tokens": run.tokens, "seconds": run.seconds, "best_step": run.best_step, "best_score": run.best_score,
-                    "callbacks": [callback.state() if _plain(callback.state()) else {} for callback in self.job.callbacks]})
+                write_json(half / PROGRESS, self._progress())
                 seal(half)
             prune(self.job.folder, self.job.settings.save_total_limit, run.best_step)
-            tell(self.job.callbacks, "saved", run)
+            tell(self.watchers, "saved", run)
+        self.accelerator.wait_for_everyone()
+
+    def _random_states(self) -> dict[str, bytes]:
+        """The state of every stream of randomness of every process, as files by name."""
+        with TemporaryDirectory() as scratch:
+            self._save_rng_state(scratch)
+            own = [(path.name, path.read_bytes()) for path in Path(scratch).iterdir()]
+        return dict(gather_object(own))
+
+    def _progress(self) -> dict[str, Any]:
+        run = self.run
+        kept = {name: getattr(run, name) for name in KEPT_OF_A_RUN}
+        states = [callback.state() for callback in self.job.callbacks]
+        return {**kept, "callbacks": [state if _plain(state) else {} for state in states]}
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: nn.Module | None = None) -> None:
         folder = Path(resume_from_checkpoint)
-        load_weights(model or self.model, folder)
+        load_weights(cast(nn.Module, model or self.model), folder)
         kept, run = read_json(folder / PROGRESS), self.run
-        run.step = run.resumed_at = kept["step"]
-        run.tokens, run.seconds = kept["tokens"], kept["seconds"]
-        run.best_step, run.best_score = kept["best_step"], kept["best_score"]
+        for name in KEPT_OF_A_RUN:
+            setattr(run, name, kept[name])
+        run.resumed_at = run.step
         for callback, state in zip(self.job.callbacks, kept["callbacks"], strict=True):
             if state:
                 callback.restore(state)
@@ -206,28 +233,30 @@ class _Bridge(TrainerCallback):
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self.run.total_steps = state.max_steps
         self.trainer.started = time.monotonic() - self.run.seconds
-        tell(self.job.callbacks, "fit_start", self.run)
+        tell(self.trainer.watchers, "fit_start", self.run)
 
     def on_epoch_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        self.trainer._order.epoch = round(state.epoch) if state.global_step % len(self.trainer._order) == 0 else int(state.epoch)
+        self.trainer.share.epoch = state.global_step // self.trainer.share.steps
 
     def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         run = self.run
         run.loss, tokens = self.trainer.step_sums()
         run.tokens += tokens
         run.learning_rate = self.trainer._get_learning_rate()
-        if not math.isfinite(run.loss) or not math.isfinite(run.grad_norm) and args.max_grad_norm and not args.fp16:
-            raise Diverged(f"at step {state.global_step + 1} the loss is {run.loss} and the norm of the gradient {run.grad_norm}",
-                           "Training goes on only with finite numbers; this update was not made",
-                           f"Lower train.learning_rate (it was {run.learning_rate:.2g} here), raise train.warmup, or set train.precision: fp32")
+        if not math.isfinite(run.loss) or not (math.isfinite(run.grad_norm) or args.fp16):  # with fp16 the scaler skips such a step
+            raise Diverged(
+                f"at step {state.global_step + 1} the loss is {run.loss} and the norm of the gradient {run.grad_norm}",
+                "Training goes on only with finite numbers; this update was not made",
+                f"Lower train.learning_rate (it was {run.learning_rate:.2g} here), raise train.warmup, or set train.precision: fp32",
+            )
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         run, settings = self.run, self.job.settings
         run.step, run.epoch, run.seconds = state.global_step, float(state.epoch), self.trainer.clock()
-        tell(self.job.callbacks, "step_end", run)
+        tell(self.trainer.watchers, "step_end", run)
+        run.stop = self.trainer.agreed(run.stop)
         last = run.step >= run.total_steps
-        per_epoch = math.ceil(len(self.trainer._order) / args.gradient_accumulation_steps)
-        every = settings.evaluate_every or per_epoch
+        every = settings.evaluate_every or self.trainer.share.steps
         control.should_evaluate = last or run.step % every == 0
         control.should_save = last or bool(run.stop) or run.step % (settings.save_every or every) == 0
         control.should_log = False
@@ -243,21 +272,40 @@ def _arguments(job: Job) -> TrainingArguments:
     """The recipe's ``train`` section in the Trainer's words."""
     settings: TrainSettings = job.settings
     own: dict[str, Any] = {
-        "output_dir": str(job.folder), "seed": job.seed, "num_train_epochs": settings.epochs, "max_steps": settings.max_steps or -1,
-        "gradient_accumulation_steps": settings.accumulate, "learning_rate": settings.learning_rate, "lr_scheduler_type": settings.schedule,
-        "warmup_steps": settings.warmup, "weight_decay": settings.weight_decay, "max_grad_norm": settings.clip,
+        "output_dir": str(job.folder),
+        "seed": job.seed,
+        "num_train_epochs": settings.epochs,
+        "max_steps": settings.max_steps or -1,
+        "gradient_accumulation_steps": settings.accumulate,
+        "learning_rate": settings.learning_rate,
+        "lr_scheduler_type": settings.schedule,
+        "warmup_steps": settings.warmup,
+        "weight_decay": settings.weight_decay,
+        "max_grad_norm": settings.clip,
         "use_cpu": not (torch.cuda.is_available() or torch.backends.mps.is_available()),
-        "bf16": settings.precision == "bf16", "fp16": settings.precision == "fp16", "eval_strategy": "no", "save_strategy": "no",
-        "logging_strategy": "no", "logging_nan_inf_filter": False, "report_to": [], "disable_tqdm": True, "dataloader_pin_memory": torch.cuda.is_available(),
+        "bf16": settings.precision == "bf16",
+        "fp16": settings.precision == "fp16",
+        "eval_strategy": "no",
+        "save_strategy": "no",
+        "logging_strategy": "no",
+        "logging_nan_inf_filter": False,
+        "report_to": [],
+        "disable_tqdm": True,
+        "dataloader_pin_memory": torch.cuda.is_available(),
     }
     try:
         arguments = TrainingArguments(**{**own, **settings.arguments})
     except (TypeError, ValueError, ImportError) as error:
-        raise UserError(f"TrainingArguments refuses train.arguments: {error}", "", "Correct or remove the field in train.arguments") from error
+        raise UserError(
+            f"TrainingArguments refuses train.arguments: {error}", "", "Correct or remove the field in train.arguments"
+        ) from error
     micro, rest = divmod(settings.batch_size, settings.accumulate * arguments.world_size)
     if rest or not micro:
-        raise UserError(f"train.batch_size {settings.batch_size} cannot be shared out over {arguments.world_size} processes and "
-                        f"train.accumulate {settings.accumulate}", "It counts the rows of one step over all processes",
-                        "Choose a batch_size that accumulate x processes divides")
+        raise UserError(
+            f"train.batch_size {settings.batch_size} cannot be shared out over {arguments.world_size} processes and "
+            f"train.accumulate {settings.accumulate}",
+            "It counts the rows of one step over all processes",
+            "Choose a batch_size that accumulate x processes divides",
+        )
     arguments.per_device_train_batch_size = micro
     return arguments

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 from tunewright.core.config import Config
 
@@ -70,10 +70,15 @@ class Run:
     """The step of the checkpoint from which the run went on; 0 for a fresh one."""
     stop: str = ""
     """Why the run shall end after this step; empty to go on."""
+    failed: bool = False
+    """Whether an error ended the run."""
 
 
 class Callback(Config):
     """Watches a run, and may ask it to stop. It never touches gradients, batches or the loss."""
+
+    everywhere: ClassVar[bool] = False
+    """Whether every process of a run has one; the first process alone otherwise."""
 
     def fit_start(self, run: Run) -> None:
         """Before the first step; after a checkpoint was loaded, when there is one."""

@@ -86,8 +86,10 @@ class TrainSettings(Config):
     @model_validator(mode="after")
     def _whole_micro_batches(self) -> Self:
         if self.batch_size % self.accumulate:
-            raise ValueError(f"batch_size {self.batch_size} cannot be shared out over accumulate {self.accumulate} micro-batches: "
-                             "choose numbers that divide")
+            raise ValueError(
+                f"batch_size {self.batch_size} cannot be shared out over accumulate {self.accumulate} micro-batches: "
+                "choose numbers that divide"
+            )
         return self
 
 

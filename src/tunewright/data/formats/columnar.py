@@ -19,6 +19,9 @@ STEP_ROWS, STEP_BYTES = 4096, 1 << 26
 class Parquet:
     """Reads a Parquet file row group by row group.
 
+    A damaged row group is told without its offset: asking a damaged directory for it ends the process (pyarrow 26: the library
+    throws where it may not).
+
     Raises:
         UserError: its directory, at the end of the file, cannot be read.
     """
@@ -26,7 +29,7 @@ class Parquet:
     def __init__(self, source: Any, notes: Notes) -> None:
         self._notes = notes
         self._file = _attempt(lambda: pq.ParquetFile(source, pre_buffer=False, memory_map=False), notes, "Parquet")
-        refuse_twice(self._file.schema_arrow.names, notes.name)
+        refuse_twice(_attempt(lambda: self._file.schema_arrow.names, notes, "Parquet"), notes.name)
 
     def parts(self, batch_rows: int) -> Iterator[Part]:
         """The rows in the file's order, at most ``batch_rows`` at a time."""
@@ -40,7 +43,7 @@ class Parquet:
                 if table is None:
                     lost = rows - (number - first)
                     reason = f"row group {place} is damaged here: {lost:,} rows cannot be read ({reason})"
-                    yield Part([], {}, (self._notes.bad(number, reason, "", offset=_offset(group)),))
+                    yield Part([], {}, (self._notes.bad(number, reason, ""),))
                     number += max(1, lost)
                 else:
                     yield from _sliced(table, number, batch_rows)
@@ -53,7 +56,7 @@ class ArrowFile:
     def __init__(self, source: Any, notes: Notes) -> None:
         self._notes = notes
         self._file = _attempt(lambda: pa.ipc.open_file(source), notes, "Arrow")
-        refuse_twice(self._file.schema.names, notes.name)
+        refuse_twice(_attempt(lambda: self._file.schema.names, notes, "Arrow"), notes.name)
 
     def parts(self, batch_rows: int) -> Iterator[Part]:
         """The rows in the file's order, at most ``batch_rows`` at a time."""
@@ -74,7 +77,7 @@ class ArrowStream:
     def __init__(self, source: Any, notes: Notes) -> None:
         self._notes, self._source = notes, source
         self._stream = _attempt(lambda: pa.ipc.open_stream(source), notes, "Arrow")
-        refuse_twice(self._stream.schema.names, notes.name)
+        refuse_twice(_attempt(lambda: self._stream.schema.names, notes, "Arrow"), notes.name)
 
     def parts(self, batch_rows: int) -> Iterator[Part]:
         """The rows in the stream's order, at most ``batch_rows`` at a time."""
@@ -108,7 +111,7 @@ def _attempt(opening: Callable[[], Any], notes: Notes, kind: str) -> Any:
     try:
         return opening()
     except Exception as error:  # damaged bytes make these libraries raise nearly anything
-        raise UserError(f"{notes.name} is a damaged or unfinished {kind} file ({_first_line(error)})", f"a whole {kind} file",
+        raise UserError(f"{notes.name} is a damaged or unfinished {kind} file ({_first_line(error)})", f"Wanted: a whole {kind} file",
                         "Write or download it again") from None  # fmt: skip
 
 
@@ -197,14 +200,6 @@ def _holds_bytes(kind: pa.DataType) -> bool:
     if pa.types.is_nested(kind):
         return any(_holds_bytes(kind.field(place).type) for place in range(kind.num_fields))
     return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind))
-
-
-def _offset(group: Any) -> int | None:
-    try:
-        column = group.column(0)
-        return int(column.dictionary_page_offset or column.data_page_offset)
-    except Exception:  # the directory itself may be damaged here
-        return None
 
 
 def _first_line(error: BaseException) -> str:

@@ -33,7 +33,7 @@ class Delimited:
             skipped = 1
             sample = sample[1:]
             trial = Trial(Dialect(given), tuple(Records(iter(sample), Dialect(given), more=not whole)))
-        trial = trial or detect(sample, whole, tabs)
+        trial = trial or detect(sample, whole, notes.name, tabs)
         self._header, self.names = _header(trial, notes)
         rows = [row.cells for row in trial.records[1:] if row.cells is not None]
         shape = Shape(len(self.names))
@@ -49,7 +49,10 @@ class Delimited:
 
     def _items(self) -> Iterator[Good | BadRow]:
         records = iter(self._records)
-        next(records, None)
+        header = next(records, None)
+        damage = self._damage()
+        if damage and header and header.cut:
+            raise UserError(f"of {self._notes.name} no whole line can be read: {damage.reason}", "", "Write or download it again")
         number = 0
         tail: Record | None = None
         doubtful: list[int] = []
@@ -92,10 +95,14 @@ def _header(trial: Trial, notes: Notes) -> tuple[list[str], list[str]]:
     """The cells of the first line as they are, and the names they give to the columns."""
     if not trial.records or trial.records[0].cells is None:
         reason = trial.records[0].reason if trial.records else "it begins with a quotation mark that is not closed"
-        raise UserError(f"the first line of {notes.name} cannot be read: {reason}", "a first line that names the columns", "Mend that line")
+        raise UserError(
+            f"the first line of {notes.name} cannot be read: {reason}", "Wanted: a first line that names the columns", "Mend that line"
+        )
     cells = trial.records[0].cells
     if "\0" in trial.records[0].raw:
-        raise UserError(f"the first line of {notes.name} holds NUL characters", "a first line that names the columns", "Mend that line")
+        raise UserError(
+            f"the first line of {notes.name} holds NUL characters", "Wanted: a first line that names the columns", "Mend that line"
+        )
     rows = [row.cells for row in trial.records[1:] if row.cells is not None and row.cells != cells]
     return cells, column_names(cells, rows, notes)
 

@@ -58,7 +58,9 @@ class File:
         name, notes = self._source.name, self._notes
         head, blocks = head_of(self._plain.blocks())
         if not head and (damage := self._plain.damage):
-            raise UserError(f"nothing of {name} can be read: {damage.reason}", "a file that can be unpacked", "Write or download it again")
+            raise UserError(
+                f"nothing of {name} can be read: {damage.reason}", "Wanted: a file that can be unpacked", "Write or download it again"
+            )
         notes.format = binary_format(head, name)
         if notes.format:
             return _binary(notes, self._bytes(blocks))
@@ -91,7 +93,7 @@ class File:
         data = b"".join(blocks)
         if damage := self._plain.damage:
             raise UserError(f"{self._source.name} can be unpacked only in part: {damage.reason}, at byte {damage.offset:,}",
-                            "the whole file: this format cannot be read in part", "Write or download it again")  # fmt: skip
+                            "Wanted: the whole file: this format cannot be read in part", "Write or download it again")  # fmt: skip
         return data
 
     def _surveyed_encoding(self) -> str:

@@ -44,7 +44,9 @@ def refuse_twice(names: Sequence[str], where: str) -> None:
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
         places = "; ".join(f"{name!r} is column {' and '.join(str(i + 1) for i, one in enumerate(names) if one == name)}" for name in twice)
-        raise UserError(f"{where} has columns of the same name: {places}", "one name for each column", "Rename one of them in the file")
+        raise UserError(
+            f"{where} has columns of the same name: {places}", "Wanted: one name for each column", "Rename one of them in the file"
+        )
 
 
 def refuse_data(names: Sequence[str], rows: Sequence[Sequence[str | None]], where: str) -> None:
@@ -57,7 +59,7 @@ def refuse_data(names: Sequence[str], rows: Sequence[Sequence[str | None]], wher
     if why:
         example = ",".join(["text", "label", *(f"column_{place}" for place in range(3, len(names) + 1))][: len(names)])
         raise UserError(f"the first line of {where} looks like a row, not like column names: {why}",
-                        "a first line that names the columns", f"Add one on top of the file, for example: {example}")  # fmt: skip
+                        "Wanted: a first line that names the columns", f"Add one on top of the file, for example: {example}")  # fmt: skip
 
 
 def _gives_away(names: Sequence[str], rows: Sequence[Sequence[str | None]]) -> str:

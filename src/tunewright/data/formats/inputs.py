@@ -17,7 +17,7 @@ from tunewright.data.formats.rows import Notes
 from tunewright.data.formats.sniff import ENDINGS, TABLES, promised
 
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(:[\w.-]+)?$")
-WANTED = "a file, a list of files, a pattern, a folder, a table in memory, or a Hub dataset (owner/name)"
+WANTED = "Wanted: a file, a list of files, a pattern, a folder, a table in memory, or a Hub dataset (owner/name)"
 
 
 def inputs_of(source: Any, notes: Notes) -> Iterator[Input | Any]:
@@ -75,14 +75,18 @@ def _folder(folder: Path, name: str, notes: Notes) -> Iterator[Input | Any]:
     try:
         files = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
     except PermissionError:
-        raise UserError(f"the folder {name} may not be read by this user", "a readable folder", f"Allow it: chmod u+rx {name}") from None
+        raise UserError(
+            f"the folder {name} may not be read by this user", "Wanted: a readable folder", f"Allow it: chmod u+rx {name}"
+        ) from None
     there = {path.name for path in files}
     if "dataset_dict.json" in there or {"dataset_info.json", "state.json"} <= there or (folder / "dataset_dict.json").exists():
         yield saved_dataset(folder, name)
         return
     if {"manifest.json", "train.parquet"} <= there:
         raise UserError(
-            f"{name} is a prepared dataset with several splits", "one table", f"Name one of its files: {Path(name) / 'train.parquet'}"
+            f"{name} is a prepared dataset with several splits",
+            "Wanted: one table",
+            f"Name one of its files: {Path(name) / 'train.parquet'}",
         )
     tables = [path for path in files if promised(path.name) and path.suffix != ".txt"]
     if not tables:
@@ -98,7 +102,7 @@ def _folder(folder: Path, name: str, notes: Notes) -> Iterator[Input | Any]:
 def _pattern(pattern: str, name: str) -> Iterator[Input]:
     paths = sorted(path for path in map(Path, glob.glob(pattern, recursive=True)) if path.is_file())  # noqa: PTH207
     if not paths:
-        raise UserError(f"no file matches {name}", "at least one", "Check the pattern; quote it in the shell")
+        raise UserError(f"no file matches {name}", "Wanted: at least one", "Check the pattern; quote it in the shell")
     for path in paths:
         yield _file(path, str(path))
 

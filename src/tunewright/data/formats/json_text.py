@@ -13,7 +13,9 @@ from tunewright.data.formats.packed import Damage
 from tunewright.data.formats.rows import BadRow, Good, Notes, Part, gathered
 
 DEEP = 200
-WANTED = "a list of objects, one object with one list of objects, one object with a list for each column, or one object in each line"
+WANTED = (
+    "Wanted: a list of objects, one object with one list of objects, one object with a list for each column, or one object in each line"
+)
 
 
 class JsonLines:
@@ -183,7 +185,7 @@ def _rows_of(value: Any, notes: Notes) -> list[Any]:
             notes.tell("json-keys", "info", f"the rows of {notes.name} are the list under {lists[0]!r}; left out: {', '.join(others)}",
                        "Nothing, if that is what you want")  # fmt: skip
         return list(value[lists[0]])
-    if value and all(isinstance(inner, list) for inner in value.values()):
+    if value and all(isinstance(inner, list) for inner in value.values()) and len(lists) < len(value):
         return _from_columns(value, notes)
     if value and all(isinstance(inner, dict) and inner and all(key.isdigit() for key in inner) for inner in value.values()):
         keys = dict.fromkeys(key for inner in value.values() for key in inner)
@@ -198,7 +200,7 @@ def _from_columns(value: Mapping[str, list[Any]], notes: Notes) -> list[Any]:
     if len(set(lengths.values())) > 1:
         told = ", ".join(f"{name} has {length}" for name, length in lengths.items())
         raise UserError(
-            f"the columns of {notes.name} are not equally long: {told}", "one value for each row in each column", "Mend the file"
+            f"the columns of {notes.name} are not equally long: {told}", "Wanted: one value for each row in each column", "Mend the file"
         )
     return [dict(zip(value, row, strict=True)) for row in zip(*value.values(), strict=True)]
 

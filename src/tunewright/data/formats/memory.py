@@ -118,8 +118,8 @@ def the_split(splits: Mapping[Any, Any], wanted: str, where: str) -> Any:
     if wanted in names or (len(names) == 1 and not wanted):
         return splits[wanted or names[0]]
     if wanted:
-        raise UserError(f"{where} has no split called {wanted!r}", f"one of: {', '.join(names)}", "Name one of these after the colon")
-    raise UserError(f"{where} holds several splits: {', '.join(names)}", "one table", _how_to_name(where, names))
+        raise UserError(f"{where} has no split called {wanted!r}", f"Splits there: {', '.join(names)}", "Name one of these after the colon")
+    raise UserError(f"{where} holds several splits: {', '.join(names)}", "Wanted: one table", _how_to_name(where, names))
 
 
 def _how_to_name(where: str, names: Sequence[str]) -> str:
@@ -163,7 +163,7 @@ def saved_dataset(folder: Path, name: str) -> Any:
         found = load_from_disk(str(folder))
     except Exception as error:  # a damaged folder makes it raise nearly anything
         raise UserError(f"{name} was saved by the datasets library and cannot be loaded ({type(error).__name__}: {str(error)[:200]})",
-                        "a folder that datasets.load_from_disk reads", "Save it again") from None  # fmt: skip
+                        "Wanted: a folder that datasets.load_from_disk reads", "Save it again") from None  # fmt: skip
     return the_split(found, "", name) if isinstance(found, Mapping) else found
 
 
@@ -181,6 +181,6 @@ def hub_dataset(name: str) -> Any:
     except Exception as error:  # no network, no such dataset, no permission: each has errors of its own
         reason = (str(error).strip().splitlines() or [""])[0][:200]
         raise UserError(f"{name} is no file here, and the Hub dataset of that name could not be loaded ({type(error).__name__}: {reason})",
-                        "a file, a folder, or a dataset that can be reached",
+                        "Wanted: a file, a folder, or a dataset that can be reached",
                         "Check the name and the connection, or download the dataset and give its files") from None  # fmt: skip
     return the_split(found, split, name) if isinstance(found, Mapping) else found

@@ -169,6 +169,10 @@ def _opened(source: Input) -> BinaryIO:
     try:
         return source.open()
     except PermissionError:
-        raise UserError(f"{source.name} may not be read by this user", "a readable file", f"Allow it: chmod u+r {source.name}") from None
+        raise UserError(
+            f"{source.name} may not be read by this user", "Wanted: a readable file", f"Allow it: chmod u+r {source.name}"
+        ) from None
     except OSError as error:
-        raise UserError(f"{source.name} cannot be opened ({error.strerror or error})", "a readable file", "Check the path") from None
+        raise UserError(
+            f"{source.name} cannot be opened ({error.strerror or error})", "Wanted: a readable file", "Check the path"
+        ) from None

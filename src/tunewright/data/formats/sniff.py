@@ -8,7 +8,7 @@ from pathlib import PurePath
 
 from tunewright.core.errors import UserError
 
-TABLES = "CSV, TSV, XLSX, JSON, JSONL, Parquet or Arrow"
+TABLES = "Tables are CSV, TSV, XLSX, JSON, JSONL, Parquet or Arrow"
 ENDINGS: Mapping[str, str] = {
     ".csv": "csv", ".tsv": "csv", ".tab": "csv", ".txt": "csv", ".psv": "csv",
     ".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl", ".jsonlines": "jsonl",
@@ -66,7 +66,7 @@ def binary_format(head: bytes, name: str) -> str:
         UserError: it is known to be no table, or its ending promises a binary table and it is none.
     """
     if not head:
-        raise UserError(f"{name} is empty", "a table with a line of column names and at least one row", "Check how it was written")
+        raise UserError(f"{name} is empty", "Wanted: a table with a line of column names and at least one row", "Check how it was written")
     for magic, kind in STRANGERS:
         if head.startswith(magic):
             remedy = next((remedy for word, remedy in REMEDIES.items() if word in kind), "Give the file that holds the rows")
@@ -110,11 +110,13 @@ def text_format(text: str, name: str, whole: bool) -> str:
     """
     start = text.lstrip("\ufeff \t\r\n")
     if not start and whole:
-        raise UserError(f"{name} is empty: it holds nothing but white space", "a table with at least one row", "Check how it was written")
+        raise UserError(
+            f"{name} is empty: it holds nothing but white space", "Wanted: a table with at least one row", "Check how it was written"
+        )
     if start[:9].lower().startswith(("<!doctype", "<html", "<?xml")):
         raise UserError(f"{name} is a web page or XML, not a table", TABLES, "Download or export the table itself")
     if start.startswith("version https://git-lfs"):
-        raise UserError(f"{name} is a Git LFS pointer; the file itself was not fetched", "the file", "Fetch it: git lfs pull")
+        raise UserError(f"{name} is a Git LFS pointer; the file itself was not fetched", "Wanted: the file", "Fetch it: git lfs pull")
     wanted = promised(name)
     if wanted == "jsonl" or (wanted == "json" and not start.startswith("{")):
         return wanted

@@ -65,7 +65,7 @@ def _chained(ahead: list[list[str | None] | str], rest: Iterator[list[str | None
 def _damaged(name: str, reason: str) -> UserError:
     return UserError(
         f"{name} is not a workbook that can be read ({reason})",
-        "an .xlsx file without a password",
+        "Wanted: an .xlsx file without a password",
         "Open it in Excel and save it again, or save it as CSV",
     )
 

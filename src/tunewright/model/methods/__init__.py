@@ -9,7 +9,10 @@ from tunewright.core.registry import Registry
 if TYPE_CHECKING:
     from tunewright.model.methods.base import Method
 
-METHODS: Registry[Method] = Registry("method", {
-    "full": "tunewright.model.methods.full:Full",
-    "lora": "tunewright.model.methods.lora:LoRA",
-})
+METHODS: Registry[Method] = Registry(
+    "method",
+    {
+        "full": "tunewright.model.methods.full:Full",
+        "lora": "tunewright.model.methods.lora:LoRA",
+    },
+)

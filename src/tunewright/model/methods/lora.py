@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from pydantic import Field
 
+from tunewright.core.errors import UserError
 from tunewright.model.methods.base import Method
 
 if TYPE_CHECKING:
@@ -31,10 +32,23 @@ class LoRA(Method):
         from torch import nn
 
         inside_new = tuple(f"{module}." for module in new_modules)
-        linear = [name for name, module in model.named_modules()
-                  if isinstance(module, nn.Linear) and name not in new_modules and not name.startswith(inside_new)]
-        config = LoraConfig(r=self.rank, lora_alpha=self.alpha or 2 * self.rank, lora_dropout=self.dropout, use_rslora=self.rslora,
-                            target_modules=linear, modules_to_save=list(new_modules))
+        linear = [
+            name
+            for name, module in model.named_modules()
+            if isinstance(module, nn.Linear) and name not in new_modules and not name.startswith(inside_new) and module.weight.requires_grad
+        ]
+        if not linear:
+            raise UserError(
+                f"{type(model).__name__} has no linear layers that LoRA could update", "", "Use method: full, or another model.base"
+            )
+        config = LoraConfig(
+            r=self.rank,
+            lora_alpha=cast(int, self.alpha or 2 * self.rank),  # a fraction is as good
+            lora_dropout=self.dropout,
+            use_rslora=self.rslora,
+            target_modules=linear,
+            modules_to_save=list(new_modules),
+        )
         return cast("nn.Module", get_peft_model(cast(Any, model), config))
 
     def new_weights(self, model: nn.Module, new_modules: tuple[str, ...]) -> frozenset[str]:

@@ -9,8 +9,11 @@ from tunewright.core.registry import Registry
 if TYPE_CHECKING:
     from tunewright.train.callbacks.tracker import Tracker
 
-TRACKERS: Registry[Tracker] = Registry("tracker", {
-    "mlflow": "tunewright.train.callbacks.mlflow:MLflow",
-    "tensorboard": "tunewright.train.callbacks.tensorboard:TensorBoard",
-    "wandb": "tunewright.train.callbacks.wandb:WandB",
-})
+TRACKERS: Registry[Tracker] = Registry(
+    "tracker",
+    {
+        "mlflow": "tunewright.train.callbacks.mlflow:MLflow",
+        "tensorboard": "tunewright.train.callbacks.tensorboard:TensorBoard",
+        "wandb": "tunewright.train.callbacks.wandb:WandB",
+    },
+)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import IO, Any
 
@@ -27,10 +28,21 @@ class Journal(Callback):
     def step_end(self, run: Run) -> None:
         import psutil
 
-        line = {"event": "step", "step": run.step, "epoch": round(run.epoch, 4), "loss": run.loss, "lr": run.learning_rate,
-                "grad_norm": run.grad_norm, "tokens": run.tokens, "seconds": round(run.seconds, 3), "memory": psutil.Process().memory_info().rss}
+        line = {
+            "event": "step",
+            "step": run.step,
+            "epoch": round(run.epoch, 4),
+            "loss": run.loss,
+            "lr": run.learning_rate,
+            "grad_norm": run.grad_norm,
+            "tokens": run.tokens,
+            "seconds": round(run.seconds, 3),
+            "memory": psutil.Process().memory_info().rss,
+        }
         assert self._stream is not None
-        self._stream.write(json.dumps(line) + "\n")
+        if not math.isfinite(run.grad_norm):
+            line["grad_norm"] = None  # JSON has no infinity; fp16 skips such a step
+        self._stream.write(json.dumps(line, allow_nan=False) + "\n")
         self._stream.flush()
 
     def evaluated(self, run: Run) -> None:

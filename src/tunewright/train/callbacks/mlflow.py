@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import PrivateAttr
 
 from tunewright.core.errors import MissingExtra
+from tunewright.train.callbacks.signals import WORDS
 from tunewright.train.callbacks.tracker import Tracker
 from tunewright.train.run import Run
 
@@ -42,7 +43,7 @@ class MLflow(Tracker):
             self._client.log_metric(self._run_id, _allowed(name), value, step=step)
 
     def fit_end(self, run: Run) -> None:
-        self._client.set_terminated(self._run_id, status="FINISHED" if not run.stop else "KILLED")
+        self._client.set_terminated(self._run_id, status="FAILED" if run.failed else "KILLED" if run.stop in WORDS.values() else "FINISHED")
 
 
 def _allowed(name: str) -> str:

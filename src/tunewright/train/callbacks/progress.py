@@ -29,8 +29,10 @@ class Progress(Callback):
         from tunewright.core.log import say
 
         best = " (best so far)" if run.best_step == run.step else ""
-        say(f"step {run.step} of {run.total_steps}, epoch {run.epoch:.2f}: loss {run.loss:.3f}, "
-            f"validation {self.best_by} {run.scores[self.best_by]:.4f}{best}, {run.seconds:.0f} s")
+        say(
+            f"step {run.step} of {run.total_steps}, epoch {run.epoch:.2f}: loss {run.loss:.3f}, "
+            f"validation {self.best_by} {run.scores[self.best_by]:.4f}{best}, {run.seconds:.0f} s"
+        )
 
     def fit_end(self, run: Run) -> None:
         self._bar.stop()

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import PrivateAttr
 
@@ -14,6 +14,8 @@ WORDS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
 
 class Signals(Callback):
     """Ctrl-C or SIGTERM: end after this step, with a checkpoint. A second Ctrl-C ends at once."""
+
+    everywhere: ClassVar[bool] = True
 
     _asked: str = PrivateAttr("")
     _before: dict[int, Any] = PrivateAttr(default_factory=dict)

@@ -26,7 +26,9 @@ class TensorBoard(Tracker):
     def fit_start(self, run: Run) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
-        self._writer = SummaryWriter(self.folder or str(Path(self._folder) / "tensorboard"), purge_step=run.resumed_at + 1 if run.resumed_at else None)
+        self._writer = SummaryWriter(
+            self.folder or str(Path(self._folder) / "tensorboard"), purge_step=run.resumed_at + 1 if run.resumed_at else None
+        )
         self._writer.add_text("settings", "\n".join(f"    {name}: {value}" for name, value in self._settings.items()))
 
     def log(self, step: int, values: dict[str, float]) -> None:

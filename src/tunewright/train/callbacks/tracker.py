@@ -27,8 +27,16 @@ class Tracker(Callback):
         raise NotImplementedError
 
     def step_end(self, run: Run) -> None:
-        self.log(run.step, {"train/loss": run.loss, "train/learning_rate": run.learning_rate, "train/grad_norm": run.grad_norm,
-                            "train/epoch": run.epoch, "train/tokens": float(run.tokens)})
+        self.log(
+            run.step,
+            {
+                "train/loss": run.loss,
+                "train/learning_rate": run.learning_rate,
+                "train/grad_norm": run.grad_norm,
+                "train/epoch": run.epoch,
+                "train/tokens": float(run.tokens),
+            },
+        )
 
     def evaluated(self, run: Run) -> None:
         self.log(run.step, {f"validation/{name}": value for name, value in run.scores.items()})

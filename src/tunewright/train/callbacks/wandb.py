@@ -27,11 +27,17 @@ class WandB(Tracker):
     def fit_start(self, run: Run) -> None:
         import wandb
 
-        self._run = wandb.init(project=self.project, name=self._run_name, dir=self._folder, mode=self.mode, config=self._settings,
-                               settings=wandb.Settings(console="off", silent=True))
+        self._run = wandb.init(
+            project=self.project,
+            name=self._run_name,
+            dir=self._folder,
+            mode=self.mode,
+            config=self._settings,
+            settings=wandb.Settings(console="off", silent=True),
+        )
 
     def log(self, step: int, values: dict[str, float]) -> None:
         self._run.log(values, step=step)
 
     def fit_end(self, run: Run) -> None:
-        self._run.finish()
+        self._run.finish(exit_code=int(run.failed))

@@ -9,7 +9,10 @@ from tunewright.core.registry import Registry
 if TYPE_CHECKING:
     from tunewright.train.run import Criterion
 
-CRITERIA: Registry[Criterion] = Registry("criterion", {
-    "binary-cross-entropy": "tunewright.train.criteria.binary_cross_entropy:BinaryCrossEntropy",
-    "cross-entropy": "tunewright.train.criteria.cross_entropy:CrossEntropy",
-})
+CRITERIA: Registry[Criterion] = Registry(
+    "criterion",
+    {
+        "binary-cross-entropy": "tunewright.train.criteria.binary_cross_entropy:BinaryCrossEntropy",
+        "cross-entropy": "tunewright.train.criteria.cross_entropy:CrossEntropy",
+    },
+)

@@ -1,0 +1,283 @@
+"""Writes the reference pages that the code can tell better than a person: the recipe, the commands, the audit rules.
+
+Run it with ``make docs``. A test compares the pages with what this file makes of the code.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+import typer
+from pydantic import BaseModel, WithJsonSchema
+from pydantic.fields import FieldInfo
+
+from tunewright.cli import app
+from tunewright.core.registry import Member, Registry
+from tunewright.data.audit import RULES
+from tunewright.metrics import METRICS
+from tunewright.model.methods import METHODS
+from tunewright.pipeline.recipe import Recipe
+from tunewright.tasks import TASKS
+from tunewright.train import ENGINES
+from tunewright.train.callbacks import TRACKERS
+from tunewright.train.criteria import CRITERIA
+
+HERE = Path(__file__).parent
+NOTE = "<!-- Made by docs/reference/generate.py (make docs). Changes belong into the code's docstrings. -->\n"
+WORDS = {"str": "text", "int": "whole number", "float": "number", "bool": "true or false", "Any": "any value", "NoneType": "null"}
+BOUNDS = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
+KINDS: tuple[tuple[str, Registry[Any], str], ...] = (
+    ("Tasks", TASKS, "task"),
+    ("Methods", METHODS, "method"),
+    ("Criteria", CRITERIA, "criterion"),
+    ("Trackers", TRACKERS, "trackers"),
+)
+
+
+def recipe_page() -> str:
+    """Every key of a recipe, and the settings of everything that a recipe can name."""
+    sections: list[tuple[str, FieldInfo, type[BaseModel]]] = []
+    plain: list[tuple[str, FieldInfo]] = []
+    for name, field in Recipe.model_fields.items():
+        if inner := _section(field.annotation):
+            sections.append((name, field, inner))
+        else:
+            plain.append((name, field))
+    text = [
+        "# The recipe",
+        "",
+        NOTE,
+        "A recipe is one YAML file. Only `task`, `data.source` and `model.base` are needed; everything else has a default.",
+        "An unknown key is refused, with the nearest name. Any key can be set from the command line: `--set train.epochs=5`.",
+        "After a run, `runs/<name>/recipe.yaml` shows every key with the value that was used and where it came from.",
+        "",
+        "A part with settings of its own is written as a name, or as a name with settings:",
+        "",
+        "```yaml",
+        "method: lora",
+        "```",
+        "",
+        "```yaml",
+        "method: {name: lora, rank: 8}",
+        "```",
+        "",
+        "## At the top",
+        "",
+        *_table(plain),
+    ]
+    for name, field, inner in sections:
+        text += ["", f"## `{name}`", "", _prose(field.description or ""), "", *_table(_fields(inner, f"{name}."))]
+    for title, registry, key in KINDS:
+        text += ["", f"## {title}", "", f"Named in the recipe's `{key}`."]
+        for name in sorted(registry.places()):
+            member = registry.get(name)
+            text += ["", f"### `{name}`", "", _first_sentence(member.__doc__), "", *(_table(_fields(member, "")) or ["No settings."])]
+    text += ["", "## Engines", "", "Named in `train.engine`: " + ", ".join(f"`{name}`" for name in sorted(ENGINES)) + "."]
+    text += ["", "## Metrics", "", "Named in `evaluate.metrics`; a function of your own is written `file.py:function`.", ""]
+    text += ["| name | what it is |", "| --- | --- |"]
+    text += [f"| `{name}` | {_prose(_meaning(name))} |" for name in sorted(METRICS)]
+    return "\n".join(text) + "\n"
+
+
+def commands_page() -> str:
+    """Every command with its arguments and options."""
+    group = typer.main.get_command(app)
+    text = ["# The commands", "", NOTE, _prose(str(group.help or "")), ""]
+    text += [
+        "Results go to standard output, words and progress bars to standard error. Exit status: 0 done, 1 a bug of ours,",
+        "2 your input, recipe or code, 3 data refused by a policy, 4 training diverged, 5 an artefact refused, 130 interrupted,",
+        "143 terminated.",
+    ]
+    for path, command in _commands(group, "tunewright"):
+        text += ["", f"## `{path}`", "", *_help(command), "", "```text", _usage(path, command), "```", ""]
+        shown = [param for param in command.params if param.name != "help" and not getattr(param, "hidden", False)]
+        if shown:
+            text += ["| argument or option | what it is | default |", "| --- | --- | --- |"]
+            text += [f"| {_option(param)} | {_prose(getattr(param, 'help', None) or '')} | {_option_default(param)} |" for param in shown]
+    return "\n".join(text).rstrip() + "\n"
+
+
+def rules_page() -> str:
+    """Every audit rule: what it finds, what is done by default, and what a recipe may ask for."""
+    text = [
+        "# The audit rules",
+        "",
+        NOTE,
+        "Each rule looks at the rows in this order, each at what the ones before it left. It tells what it found; the recipe decides:",
+        "`keep` tells only, `drop` moves the rows to `quarantine.parquet` with a reason, `fix` repairs them, `refuse` stops with status 3.",
+        "Rows of a test split that the source names are never dropped or changed, except by a rule that says so below.",
+        "",
+        "```yaml",
+        "data: {policy: {label-variant: fix, conflicting-label: drop}}",
+        "```",
+        "",
+        "| rule | default | can | severity |",
+        "| --- | --- | --- | --- |",
+    ]
+    rules = {name: RULES.get(name) for name in RULES.places()}
+    text += [f"| [`{name}`](#{name}) | {rule.default} | {', '.join(rule.policies)} | {rule.severity} |" for name, rule in rules.items()]
+    for name, rule in rules.items():
+        text += ["", f"## `{name}`", "", _prose(" ".join((rule.__doc__ or "").split())), ""]
+        text += [f"- Looks at: {' or '.join(rule.looks_at)}, {'after' if rule.when == 'split' else 'before'} missing splits are made."]
+        text += [f"- Costs: {rule.cost}.", f"- Remedy: {_prose(rule.remedy)}."]
+        text += [f"- In a recipe: `{rule.recipe}`"] if rule.recipe else []
+        text += (
+            ["- Reaches a given test split too: such rows cannot be scored; they are counted beside the score."]
+            if rule.reaches_test
+            else []
+        )
+    return "\n".join(text) + "\n"
+
+
+PAGES = {"recipe.md": recipe_page, "commands.md": commands_page, "rules.md": rules_page}
+
+
+def _section(annotation: Any) -> type[BaseModel] | None:
+    """The class of a section with keys of its own; None for a value or a member of a registry."""
+    return annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) and annotation not in _kinds() else None
+
+
+def _kinds() -> set[Any]:
+    return {registry.get(next(iter(registry.places()))).__mro__[1] for _, registry, _ in KINDS}
+
+
+def _fields(owner: type[BaseModel], prefix: str) -> Iterator[tuple[str, FieldInfo]]:
+    """Every key below ``owner``, sections within it opened."""
+    for name, field in owner.model_fields.items():
+        inner = _section(field.annotation)
+        if inner:
+            yield from _fields(inner, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", field
+
+
+def _table(fields: Iterable[tuple[str, FieldInfo]]) -> list[str]:
+    lines = [f"| `{path}` | {_type(field)} | {_default(field)} | {_prose(field.description or '')} |" for path, field in fields]
+    return ["| key | type | default | what it is |", "| --- | --- | --- | --- |", *lines] if lines else []
+
+
+def _type(field: FieldInfo) -> str:
+    members = [found for one in (*field.metadata, *_metadata(field.annotation)) if isinstance(one, Member) for found in [one.registry]]
+    if any(isinstance(one, WithJsonSchema) for one in field.metadata):
+        return "text, list of texts, or mapping of splits to these"
+    if members:
+        text = f"a {members[0].kind}"
+        if get_origin(field.annotation) is tuple:
+            text = f"list of {members[0].kind}s"
+    else:
+        text = _named(field.annotation)
+    bounds = [
+        f"{word} {getattr(one, key):g}" for one in field.metadata for key, word in BOUNDS.items() if getattr(one, key, None) is not None
+    ]
+    optional = " or null" if type(None) in get_args(field.annotation) else ""
+    return text + (f", {' and '.join(bounds)}" if bounds else "") + (optional if optional not in text else "")
+
+
+def _metadata(annotation: Any) -> tuple[Any, ...]:
+    found = getattr(annotation, "__metadata__", ())
+    return (*found, *(more for part in get_args(annotation) for more in _metadata(part)))
+
+
+def _named(annotation: Any) -> str:
+    """A type in words."""
+    origin, parts = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _named(parts[0])
+    if origin is Literal:
+        return ", ".join(f"`{part}`" for part in parts)
+    if origin in (Union, types.UnionType):
+        return " or ".join(_named(part) for part in parts)
+    if origin is tuple:
+        return f"list of {_named(parts[0])}"
+    if origin is dict:
+        return f"mapping of {_named(parts[0])} to {_named(parts[1])}"
+    return WORDS.get(getattr(annotation, "__name__", ""), str(annotation))
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "needed"
+    value = field.get_default(call_default_factory=True)
+    registry = next((registry for _, registry, _ in KINDS if type(value) in {registry.get(name) for name in registry.places()}), None)
+    if registry:
+        return f"`{registry.name_of(value)}`"
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    if isinstance(value, (tuple, dict)):
+        return f"`[{', '.join(map(str, value))}]`" if isinstance(value, tuple) else "`{}`"
+    return f"`{value}`"
+
+
+def _commands(command: Any, path: str) -> Iterator[tuple[str, Any]]:
+    for name, inner in getattr(command, "commands", {}).items():
+        if getattr(inner, "commands", None):
+            yield from _commands(inner, f"{path} {name}")
+        else:
+            yield f"{path} {name}", inner
+
+
+def _help(command: Any) -> list[str]:
+    """The help of a command; its example stands in a block of its own."""
+    text, _, example = str(command.help or "").partition(" Example: ")
+    example, _, more = example.partition("\n")
+    lines = [_prose(text)]
+    lines += ["", "```sh", example.strip(), "```"] if example else []
+    return lines + (["", _prose(more)] if more.strip() else [])
+
+
+def _usage(path: str, command: Any) -> str:
+    words = [_metavar(param) for param in command.params if param.param_type_name == "argument"]
+    options = [""] if any(param.param_type_name == "option" and param.name != "help" for param in command.params) else []
+    return " ".join([path, *("[OPTIONS]" for _ in options), *words])
+
+
+def _metavar(param: Any) -> str:
+    name = str(param.metavar or param.name).upper()
+    return name if param.required else f"[{name}]"
+
+
+def _option(param: Any) -> str:
+    if param.param_type_name == "argument":
+        return f"`{_metavar(param)}`"
+    names = ", ".join(f"`{name}`" for name in param.opts)
+    return names + (f" {param.metavar}" if param.metavar and not param.is_flag else "")
+
+
+def _option_default(param: Any) -> str:
+    if param.required:
+        return "needed"
+    if getattr(param, "is_flag", False) or param.default in (None, ()):
+        return ""
+    return f"`{param.default}`"
+
+
+def _meaning(name: str) -> str:
+    module, _, attribute = METRICS[name].partition(":")
+    from importlib import import_module
+
+    return _first_sentence(getattr(import_module(module), attribute).__doc__)
+
+
+def _first_sentence(doc: str | None) -> str:
+    """The first paragraph of a docstring, on one line."""
+    return _prose(" ".join((doc or "").strip().split("\n\n")[0].split()))
+
+
+def _prose(text: str) -> str:
+    """A docstring's words as they stand on a page, ready for a cell of a table."""
+    return " ".join(text.split()).replace("``", "`").replace("|", "\\|")
+
+
+def main() -> None:
+    """Write every page."""
+    for name, page in PAGES.items():
+        (HERE / name).write_text(page(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+import typer
+
+from tunewright.cli.options import AsJson, Quiet, RecipeFile, Settings, put
+
+
+def command(recipe: RecipeFile, set_: Settings = None, as_json: AsJson = False, quiet: Quiet = False) -> None:
+    """Tell what is wrong, what is cut, and what a run will take; trains nothing. Example: tunewright check tickets.yaml"""
+    from tunewright.core.log import set_quiet
+    from tunewright.pipeline.recipe import parse_settings, read
+
+    set_quiet(quiet)
+    plan = read(recipe, parse_settings(set_ or []))
+    from tunewright.pipeline import check
+
+    data = check.look_at_data(plan, recipe.parent)
+    facts = check.data_facts(data)
+    if not as_json:
+        typer.echo(f"Recipe: {recipe} has nothing wrong in it\n{check.told_data(facts)}")
+    model = check.look_at_model(plan, recipe.parent, data)
+    if as_json:
+        put({"recipe": str(recipe), "data": facts, **model})
+        return
+    typer.echo(f"{check.told_model(model)}\nNext: tunewright run {recipe}")

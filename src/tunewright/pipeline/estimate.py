@@ -1,0 +1,201 @@
+"""What a run will take on this machine: a few of its own steps are run on throwaway weights, and counted up."""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from hashlib import sha256
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import PrivateAttr
+
+from tunewright.core.chance import generator
+from tunewright.core.errors import Diverged
+from tunewright.core.folder import write_bytes
+from tunewright.model.size import Size, looks_and_saves, mean_step_seconds, size_of, size_without_weights, step_costs, steps_to_time, total_steps
+from tunewright.pipeline.train import Plan, scorer
+from tunewright.train.run import Callback, Job, Run, compose
+
+if TYPE_CHECKING:
+    from torch import nn
+
+ROUNDS = 4
+"""How often each chosen step is timed at most."""
+BUDGET_S = 20.0
+"""Seconds after which no further step is begun, once every chosen one was timed once."""
+LOOKED_AT_ROWS = 256
+"""Validation rows whose scoring is timed."""
+DISK_BYTES = 1 << 24
+START_S = 8.0
+"""Seconds that a fresh process takes to load the libraries and prove a model on 64 rows. Measured: docs/lab-log.md."""
+RESIDENT_COPIES = 2
+"""How often the weights lie in memory beside the model and the optimizer while a run saves and proves it."""
+
+
+def estimate(plan: Plan) -> dict[str, Any]:
+    """Parameters, memory, seconds and disk of a run, measured on its own batches with drawn weights; nothing is kept.
+
+    Args:
+        plan: of the run.
+
+    Returns:
+        ``parameters, trainable, memory_bytes, train_seconds, total_seconds, steps, ...``; what could not be measured says why.
+
+    Raises:
+        UserError: the settings cannot be trained with, as when ``train.best_by`` names no score.
+    """
+    import torch
+
+    from tunewright.model.build import skeleton
+
+    recipe = plan.recipe
+    steps, costs = _steps(plan)
+    with torch.random.fork_rng():
+        model = skeleton(plan.base, recipe.model, recipe.task, recipe.method)
+    model = model.to(getattr(torch, recipe.model.precision))
+    size = size_of(model)
+    known = {"parameters": size.parameters, "trainable": size.trainable, "checkpoint_bytes": size.checkpoint_bytes}
+    watch = _Watch(least=2 + min(len(costs), 5))
+    with tempfile.TemporaryDirectory() as scratch, _peak() as peak:
+        try:
+            looked = _trial(plan, model, steps, costs, watch, Path(scratch))
+            writing = _seconds_per_byte(Path(scratch))
+        except (RuntimeError, MemoryError, Diverged) as error:
+            why = {"not_measured": f"a step of this run does not work here: {str(error).splitlines()[0][:200]}"}
+            return known | dict.fromkeys(("memory_bytes", "train_seconds", "total_seconds"), why)
+    return known | _counted(plan, size, costs, watch, looked, writing, peak[0])
+
+
+def _counted(plan: Plan, size: Size, costs: Any, watch: _Watch, looked: float, writing: float, peak: int) -> dict[str, Any]:
+    train = plan.recipe.train
+    steps = total_steps(len(costs), train.epochs, train.max_steps)
+    looks, saves = looks_and_saves(steps, len(costs), train.evaluate_every, train.save_every)
+    timed = [(int(costs[index]), seconds) for index, seconds in zip(watch.run, watch.seconds, strict=False)][1:]
+    stepping = steps * mean_step_seconds(costs, timed)
+    seconds = stepping + looks * looked + saves * size.checkpoint_bytes * writing
+    tested = plan.dataset.summary()["splits"]["test"]["rows"] / max(len(plan.validation[0]), 1)
+    after = START_S + looked * (3 + tested) + (size.checkpoint_bytes + size.weight_bytes) * writing
+    memory = max(peak, peak - size.trained_bytes + RESIDENT_COPIES * size.weight_bytes)
+    return {"memory_bytes": memory, "train_seconds": round(seconds, 2), "total_seconds": round(seconds + after, 2), "steps": steps,
+            "epochs": train.epochs, "step_seconds": round(stepping / steps, 4), "evaluations": looks, "evaluation_seconds": round(looked, 3),
+            "checkpoints": saves + 1, "timed_steps": len(timed)}  # fmt: skip
+
+
+def _steps(plan: Plan) -> tuple[list[list[list[int]]], Any]:
+    """The steps of the first epoch, each a list of micro-batches, and what they cost; a last step with fewer of them left out."""
+    from tunewright.data.batch import batches
+
+    train, lengths = plan.recipe.train, plan.train[1].lengths
+    micro = batches(lengths, train.batch_size, train.batch_size // train.accumulate, plan.recipe.seed, train.bucket)(0)
+    steps = [micro[start : start + train.accumulate] for start in range(0, len(micro), train.accumulate)]
+    return steps, step_costs(steps, lengths)
+
+
+class _Enough(Exception):
+    """The trial has timed what it wanted."""
+
+
+class _Watch(Callback):
+    """Times the steps of a trial, and ends it when its time is up."""
+
+    least: int
+    """Steps to run in any case."""
+
+    _began: float = PrivateAttr(0.0)
+    _last: float = PrivateAttr(0.0)
+    _seconds: list[float] = PrivateAttr(default_factory=list)
+    _run: list[int] = PrivateAttr(default_factory=list)
+
+    @property
+    def seconds(self) -> list[float]:
+        """Of each step that was run."""
+        return self._seconds
+
+    @property
+    def run(self) -> list[int]:
+        """Which steps of the epoch were to be run, in order."""
+        return self._run
+
+    def fit_start(self, run: Run) -> None:
+        self._began = self._last = time.perf_counter()
+
+    def step_end(self, run: Run) -> None:
+        now = time.perf_counter()
+        self._seconds.append(now - self._last)
+        self._last = now
+        if run.step == run.total_steps or (len(self._seconds) >= self.least and now - self._began > BUDGET_S):
+            raise _Enough
+
+
+def _trial(plan: Plan, model: nn.Module, steps: list[list[list[int]]], costs: Any, watch: _Watch, scratch: Path) -> float:
+    """Run some steps in the recipe's own engine, then score some validation rows; the seconds that scoring all of them would take."""
+    from tunewright.tasks.collate import Collate
+    from tunewright.train import ENGINES
+
+    recipe = plan.recipe
+    assert recipe.criterion is not None and recipe.train.best_by is not None
+    whole = [index for index, step in enumerate(steps) if len(step) == len(steps[0])]
+    watch.run.extend(whole[index] for index in steps_to_time(costs[whole], ROUNDS))
+    micro = [batch for index in watch.run for batch in steps[index]]
+    settings = recipe.train.model_copy(update={"max_steps": len(watch.run)})
+    job = Job(model=model, pieces=plan.train[1].pieces, order=lambda epoch: micro, collate=Collate(plan.base.tokenizer, recipe.task.labels_pad),
+              loss_fn=compose(recipe.task.forward, recipe.criterion), count=recipe.criterion.count, evaluate=lambda _: {},
+              best_by=recipe.train.best_by, higher_is_better=True, settings=settings, callbacks=[watch], folder=scratch, seed=0)  # fmt: skip
+    module, _, attribute = ENGINES[recipe.train.engine].partition(":")
+    try:
+        getattr(import_module(module), attribute)(job)
+    except _Enough:
+        pass
+    return _scoring_seconds(plan, model)
+
+
+def _scoring_seconds(plan: Plan, model: nn.Module) -> float:
+    """Seconds of one look at all validation rows, from some of them. The score that chooses the checkpoint must be among theirs."""
+    rows, encoded = plan.validation
+    chosen = sorted(generator(0, "trial").sample(range(len(rows)), min(LOOKED_AT_ROWS, len(rows))))
+    few = replace(encoded, encoded=tuple(encoded.encoded[index] for index in chosen))
+    began = time.perf_counter()
+    scorer(replace(plan, validation=([rows[index] for index in chosen], few)))(model)
+    taken = time.perf_counter() - began
+    return taken * sum(encoded.lengths) / max(sum(few.lengths), 1)
+
+
+def _seconds_per_byte(folder: Path) -> float:
+    """Of writing a checkpoint here: on the disk, and hashed."""
+    data = bytes(DISK_BYTES)
+    began = time.perf_counter()
+    write_bytes(folder / "written", data)
+    sha256(data).digest()
+    return (time.perf_counter() - began) / DISK_BYTES
+
+
+@contextmanager
+def _peak() -> Iterator[Sequence[int]]:
+    """The largest memory of this process within the block, in bytes, in a list of one; that of the GPU added."""
+    import psutil
+    import torch
+
+    process, done = psutil.Process(), threading.Event()
+    found = [process.memory_info().rss]
+
+    def look() -> None:
+        while not done.wait(0.005):
+            found[0] = max(found[0], process.memory_info().rss)
+
+    if torch.cuda.is_available():
+        torch.cuda.reset_peak_memory_stats()
+    thread = threading.Thread(target=look, daemon=True)
+    thread.start()
+    try:
+        yield found
+    finally:
+        done.set()
+        thread.join()
+        if torch.cuda.is_available():
+            found[0] += torch.cuda.max_memory_allocated()

@@ -1,0 +1,146 @@
+"""Which columns play the text and the label: a guess with its reasons, and what else it could be."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from tunewright.core.errors import UserError
+from tunewright.pipeline.looks import Look, look
+
+TEXT_NAMES = {"text", "body", "message", "content", "review", "comment", "sentence", "question", "utterance", "tweet", "post", "query", "document",
+              "description", "email", "mail", "abstract", "article", "complaint", "feedback", "input", "premise"}  # fmt: skip
+LABEL_NAMES = {"label", "labels", "target", "class", "category", "categories", "intent", "queue", "topic", "topics", "tag", "tags", "sentiment",
+               "emotion", "department", "type", "gold", "output", "y", "reason", "genre"}  # fmt: skip
+FIRST_LABEL_NAMES = {"label", "labels", "target", "class", "category", "categories", "intent"}
+ASIDE_NAMES = {"source", "split", "fold", "lang", "language", "locale", "dataset", "version", "year", "country", "annotators", "votes", "confidence"}
+PAIRS = (("premise", "hypothesis"), ("question1", "question2"), ("sentence1", "sentence2"), ("text1", "text2"), ("text", "text_pair"),
+         ("question", "passage"), ("question", "sentence"), ("question", "context"), ("query", "document"), ("query", "passage"))  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Guess:
+    """The roles, why, and what else it could be.
+
+    Args:
+        columns: role -> column.
+        multi_label: whether a row has several labels.
+        separator: what stands between them, where they are text.
+        why: role -> the reason, in words.
+        others: other choices, each role -> column, with the reason.
+        left_out: column -> why it plays no part.
+    """
+
+    columns: dict[str, str]
+    multi_label: bool
+    separator: str
+    why: dict[str, str]
+    others: tuple[tuple[dict[str, str], str], ...]
+    left_out: dict[str, str]
+
+
+def guess(columns: Mapping[str, Sequence[Any]], where: str) -> Guess:
+    """Guess the roles of a table's columns from its first rows.
+
+    Args:
+        columns: the table's own columns, equally long.
+        where: what the table is called in a message.
+
+    Raises:
+        UserError: it has one column only, no column that could be a label, or none that could be a text.
+    """
+    looks = [look(name, values) for name, values in columns.items()]
+    if len(looks) < 2:
+        raise UserError(f"{where} has one column, {looks[0].name!r}, which is {looks[0].why}" if looks else f"{where} has no columns",
+                        "A text and its label are wanted, each in a column of its own",
+                        "Add the column with the labels; if there is one, check the delimiter and the header of the file")  # fmt: skip
+    labels = sorted((one for one in looks if one.kind in {"label", "labels"}), key=_label_score, reverse=True)
+    if not labels:
+        raise _no_label(looks, where)
+    label = labels[0]
+    texts = sorted((one for one in looks if one.kind in {"text", "words"}), key=_text_score, reverse=True)
+    if not texts:
+        texts = [one for one in labels[1:] if not one.numeric][:1]  # short texts that repeat, as product names
+    if not texts:
+        raise _no_text(looks, where)
+    pair = _pair([one.name for one in texts])
+    roles = {"text": pair[0], "text_pair": pair[1]} if pair else {"text": texts[0].name}
+    chosen = [*roles.values(), label.name]
+    why = {role: _why(one, "text") for role, name in roles.items() for one in looks if one.name == name} | {"label": _why(label, "label")}
+    others = [({**roles, "label": one.name}, _why(one, "label")) for one in labels[1:] if one.name not in chosen]
+    others += [({"text": one.name, "label": label.name}, _why(one, "text")) for one in texts if one.name not in chosen]
+    if pair:
+        others.insert(0, ({"text": pair[0], "label": label.name}, "if the first text alone decides"))
+    told = {*chosen, *(name for columns, _ in others for name in columns.values())}
+    left_out = {one.name: one.why for one in looks if one.name not in told}
+    return Guess({**roles, "label": label.name}, label.kind == "labels", label.separator, why, tuple(others[:4]), left_out)
+
+
+def _label_score(one: Look) -> float:
+    """Higher for a better label: its name, names rather than numbers, few values, most rows filled."""
+    tokens = _tokens(one.name)
+    score = 2.0 if one.name.lower() in FIRST_LABEL_NAMES else 1.5 if tokens & FIRST_LABEL_NAMES else 1.2 if tokens & LABEL_NAMES else 0.0
+    score -= 1.0 if tokens & ASIDE_NAMES else 0.0
+    return score + (0.0 if one.numeric else 0.5) - 0.2 * math.log10(max(one.distinct, 1)) + one.filled / one.rows
+
+
+def _text_score(one: Look) -> float:
+    """Higher for a better text: longer, with more different values, called so."""
+    score = math.log10(1 + one.letters) + one.distinct / one.filled + one.filled / one.rows
+    return score + (0.8 if one.name.lower() == "text" else 0.5 if _tokens(one.name) & TEXT_NAMES else 0.0) - (1.0 if one.kind == "words" else 0.0)
+
+
+def _tokens(name: str) -> set[str]:
+    return {part.lower() for part in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name)}
+
+
+def _pair(names: Sequence[str]) -> tuple[str, str] | None:
+    """Two text columns that belong together by their names, in their order."""
+    by_lower = {name.lower(): name for name in names}
+    for first, second in PAIRS:
+        if first in by_lower and second in by_lower:
+            return by_lower[first], by_lower[second]
+    for first in sorted(by_lower):
+        stem, end = first[:-1], first[-1:]
+        second = stem + {"1": "2", "a": "b"}.get(end, "")
+        if end in {"1", "a"} and len(stem) > 2 and second in by_lower:
+            return by_lower[first], by_lower[second]
+    return None
+
+
+def _why(one: Look, role: str) -> str:
+    missing = f", missing in {one.rows - one.filled:,} of {one.rows:,} rows" if one.filled < one.rows else ""
+    if role == "text":
+        return one.why + missing
+    shown = ", ".join(f"{name} {count:,}" for name, count in one.top)
+    names = f"{one.distinct} names" if one.kind == "labels" else f"{one.distinct} labels"
+    rest = "..." if one.distinct > len(one.top) else ""
+    kind = f"{one.why}: " if one.kind == "labels" else ""
+    return f"{kind}{names} ({shown}{rest}){missing}"
+
+
+def _no_label(looks: Sequence[Look], where: str) -> UserError:
+    shown = "; ".join(f"{one.name}: {one.why}" for one in looks[:8])
+    wanted = "A label is a column whose values come back: a few names, each in several rows"
+    constant = next((one for one in looks if one.kind == "constant" and _label_score(replace(one, kind="label")) > 1.5), None)
+    if constant:
+        return UserError(f"all {constant.rows:,} rows of {where} that were looked at have the same {constant.name}, {constant.top[0][0]!r}",
+                         "A classifier needs rows of at least two labels",
+                         "Shuffle the file if the other labels come later, or add rows of the other labels")  # fmt: skip
+    scored = next((one for one in looks if one.kind == "number"), None)
+    if scored:
+        return UserError(f"no column of {where} looks like a label ({shown})", f"{wanted}; to predict the numbers in {scored.name!r} is a regression",
+                         "Put the numbers into classes (low, medium, high) in a column of their own; regression is not there yet")  # fmt: skip
+    return UserError(f"no column of {where} looks like a label ({shown})", wanted,
+                     "Add such a column, or write data.columns.label yourself if one of these is it after all")  # fmt: skip
+
+
+def _no_text(looks: Sequence[Look], where: str) -> UserError:
+    shown = "; ".join(f"{one.name}: {one.why}" for one in looks[:8])
+    lists = any(one.kind == "lists" for one in looks)
+    return UserError(f"no column of {where} looks like a text ({shown})",
+                     "A text is a column of words, different in most rows" + ("; a list of tokens with a tag for each is another task" if lists else ""),
+                     "Add the column with the texts, or write data.columns.text yourself if one of these is it after all")  # fmt: skip

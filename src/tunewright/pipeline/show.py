@@ -1,0 +1,103 @@
+"""The verb ``show``: training rows as the model will see them, with the place where each is cut."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tunewright.core.chance import generator
+from tunewright.core.errors import UserError
+from tunewright.core.log import calm_libraries
+from tunewright.core.schema import Row
+from tunewright.pipeline.data import rows_of
+from tunewright.pipeline.recipe import Recipe
+from tunewright.pipeline.resolve import max_tokens
+
+LETTERS_OF_CUT = 80
+"""Characters shown of a part that is cut away."""
+CUT = "\u2702"
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Training rows as the model sees them, and how long they may be.
+
+    Args:
+        rows: one mapping per row, as ``--json`` prints it.
+        max_tokens: tokens of a row that the model sees.
+        why: where that number comes from.
+        of: how many training rows there are.
+    """
+
+    rows: tuple[dict[str, Any], ...]
+    max_tokens: int
+    why: str
+    of: int
+
+
+def show(recipe: Recipe, where: Path, sample: int) -> Shown:
+    """Draw training rows by the recipe's seed and encode them; reads no weights and no row of another split.
+
+    Args:
+        recipe: as the user has it.
+        where: the recipe's folder.
+        sample: how many rows; all of them where there are fewer.
+
+    Raises:
+        UserError: the data or the model cannot be read, or ``sample`` is below 1.
+    """
+    from tunewright.data.prepare import audit
+    from tunewright.model.base import find
+
+    if sample < 1:
+        raise UserError(f"--sample {sample} shows nothing", "A number from 1 on is wanted", "As in: --sample 20")
+    calm_libraries()
+    data = audit(recipe.data, recipe.task, recipe.seed, where)
+    base = find(recipe.model, data.task.head, where)
+    rows = rows_of(data.rows("train"))
+    limit, why = max_tokens(recipe, base, data.task, rows)
+    chosen = sorted(generator(recipe.seed, "show").sample(range(len(rows)), min(sample, len(rows))))
+    some = [rows[index] for index in chosen]
+    seen, whole = (data.task.encode(some, base.tokenizer, tokens) for tokens in (limit, 10**9))
+    ids = {name: number for number, name in enumerate(getattr(data.task, "labels", None) or ())}
+    told = [_row(row, one.pieces, other.pieces[0]["input_ids"], one.tokens, one.cut, base.tokenizer, ids)
+            for row, one, other in zip(some, seen, whole, strict=True)]  # fmt: skip
+    return Shown(tuple(told), limit, why, len(rows))
+
+
+def _row(row: Row, pieces: Sequence[Mapping[str, Any]], whole: Sequence[int], tokens: int, cut: int, tokenizer: Any, ids: Mapping[str, int]) -> dict[str, Any]:
+    label = row.get("label")
+    number = [ids[str(one)] for one in label] if isinstance(label, list) else ids.get(str(label))
+    kept = list(pieces[0]["input_ids"])
+    unknown = sum(token == tokenizer.unk_token_id for token in kept) if tokenizer.unk_token_id is not None else 0
+    return {"file": row["_file"], "row": row["_row"], "label": label, "label_id": number, "tokens": tokens, "cut": cut, "unknown": unknown,
+            "seen": [tokenizer.decode(list(piece["input_ids"]), skip_special_tokens=False) for piece in pieces],
+            "marked": "".join(_marked(kept, whole, tokenizer))}  # fmt: skip
+
+
+def _marked(kept: Sequence[int], whole: Sequence[int], tokenizer: Any) -> Iterator[str]:
+    """The tokens that are kept, as text, with a word at each place where others were cut away."""
+    for taken, ids in _spans(kept, whole):
+        text = tokenizer.decode(list(ids), skip_special_tokens=False)
+        if taken:
+            yield text
+        else:
+            begins = " ".join(text.split())
+            yield f" [{CUT} {len(ids)} tokens cut: {begins[:LETTERS_OF_CUT]}{'...' if len(begins) > LETTERS_OF_CUT else ''}] "
+
+
+def _spans(kept: Sequence[int], whole: Sequence[int]) -> Iterator[tuple[bool, Sequence[int]]]:
+    """``whole`` in spans that are kept or cut: ``kept`` is what is left of it, each text cut at its end."""
+    at, start = 0, 0
+    taken = True
+    for place, token in enumerate(whole):
+        same = at < len(kept) and kept[at] == token
+        if same != taken:
+            if place > start:
+                yield taken, whole[start:place]
+            start, taken = place, same
+        at += same
+    if len(whole) > start:
+        yield taken, whole[start:]

@@ -1,0 +1,189 @@
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tunewright.core import folder
+from tunewright.core.errors import UserError
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from tunewright.core.folder import whole
+with whole(Path(sys.argv[1])) as half:
+    half.write_bytes(b"new" * 100_000)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def beside(path: Path) -> list[str]:
+    return sorted(one.name for one in path.parent.iterdir())
+
+
+@pytest.mark.slow
+def test_a_kill_between_writing_and_renaming_leaves_the_old_file(tmp_path: Path) -> None:
+    path = folder.write_bytes(tmp_path / "kept.bin", b"old")
+    done = subprocess.run([sys.executable, "-c", KILLED, str(path)], check=False)
+    assert done.returncode == -9
+    assert path.read_bytes() == b"old"
+    assert len(beside(path)) == 2, "the half-written file stands beside it, under a name of its own"
+    assert folder.tree_hashes(tmp_path) == {"kept.bin": hashlib.sha256(b"old").hexdigest()}
+    folder.clear_halves(tmp_path)
+    assert beside(path) == ["kept.bin"]
+
+
+def test_what_fails_while_it_is_written_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    path = folder.write_text(tmp_path / "kept.txt", "old")
+    with pytest.raises(ZeroDivisionError), folder.whole(path) as half:
+        half.write_text("new")
+        _ = 1 / 0
+    assert path.read_text() == "old"
+    assert beside(path) == ["kept.txt"]
+
+
+def test_a_folder_takes_the_place_of_the_old_one_as_a_whole(tmp_path: Path) -> None:
+    place = tmp_path / "deep" / "model"
+    for name in ("first", "second"):
+        with folder.whole(place) as half:
+            (half / "inside").mkdir(parents=True)
+            (half / "inside" / name).write_text(name)
+    assert [one.name for one in place.rglob("*")] == ["inside", "second"]
+    assert beside(place) == ["model"]
+
+
+def test_a_failed_folder_leaves_the_old_one(tmp_path: Path) -> None:
+    place = tmp_path / "model"
+    with folder.whole(place) as half:
+        half.mkdir()
+        (half / "old").write_text("old")
+    with pytest.raises(KeyError), folder.whole(place) as half:
+        half.mkdir()
+        (half / "new").write_text("new")
+        raise KeyError
+    assert beside(place) == ["model"] and (place / "old").exists()
+
+
+@pytest.mark.parametrize("write", [folder.write_text, folder.write_json, folder.append_line])
+def test_a_file_in_the_way_of_a_folder_is_told(tmp_path: Path, write: object) -> None:
+    (tmp_path / "runs").write_text("a file")
+    with pytest.raises(UserError, match=r"runs/x cannot be written .*output_dir"):
+        write(tmp_path / "runs" / "x", "text")  # type: ignore[operator]
+
+
+def test_a_name_that_is_too_long_is_told(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"cannot be written \(File name too long\)"):
+        folder.write_text(tmp_path / ("x" * 300), "text")
+
+
+def test_a_disk_that_fills_up_is_told_and_the_old_file_stays(tmp_path: Path) -> None:
+    path = folder.write_text(tmp_path / "kept.txt", "old")
+    journal = tmp_path / "events.jsonl"
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+    try:
+        with pytest.raises(UserError, match=r"kept.txt cannot be written \(File too large\)"):
+            folder.write_text(path, "x" * 5000)
+        with pytest.raises(UserError, match=r"events.jsonl cannot be written"):
+            folder.append_line(journal, "x" * 5000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert path.read_text() == "old"
+    assert beside(path) == ["events.jsonl", "kept.txt"]
+    folder.append_line(journal, {"after": 1})
+    assert folder.read_lines(journal) == [{"after": 1}], "the torn line swallows nothing"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk needs root")
+def test_a_full_disk_is_told_also_when_torch_or_safetensors_meet_it(tmp_path: Path) -> None:
+    small = tmp_path / "small"
+    small.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(small)], capture_output=True, check=False).returncode:
+        pytest.skip("this machine does not let us mount")
+    try:
+        import numpy as np
+        from safetensors.numpy import save_file
+
+        with pytest.raises(UserError, match=r"model cannot be written .*[Mm]ake room"), folder.whole(small / "model") as half:
+            half.mkdir()
+            (half / "first").write_bytes(b"x" * 200_000)
+            save_file({"w": np.zeros(1 << 20, np.float32)}, half / "w.safetensors")
+        assert list(small.iterdir()) == [], "what was half-written is cleared away"
+    finally:
+        subprocess.run(["umount", str(small)], check=True)
+
+
+def test_text_of_any_kind_goes_to_the_disk_and_comes_back(tmp_path: Path) -> None:
+    odd = "Grüße \u2028 \x85 \r\n 😀 \ud83d"
+    path = folder.write_text(tmp_path / "odd.txt", odd)
+    assert path.read_bytes().decode("utf-8", "surrogatepass") == odd
+    assert folder.read_json(folder.write_json(tmp_path / "odd.json", {"z": "Grüße \u2028", "a": [1, None]})) == {"z": "Grüße \u2028", "a": [1, None]}
+    assert (tmp_path / "odd.json").read_text(encoding="utf-8").index('"z"') < (tmp_path / "odd.json").read_text(encoding="utf-8").index('"a"')
+
+
+def test_json_has_no_nan(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        folder.write_json(tmp_path / "x.json", {"value": float("nan")})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_missing_json_is_named_with_the_command_that_writes_it(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"metrics.json is missing. It is written by: tunewright evaluate"):
+        folder.read_json(tmp_path / "metrics.json", "tunewright evaluate")
+
+
+@pytest.mark.parametrize("content", [b"{", b"\xff\xfe", b""])
+def test_a_broken_json_is_told(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "x.json").write_bytes(content)
+    with pytest.raises(UserError, match=r"x.json is not valid JSON .*Delete it and make it again: tunewright run"):
+        folder.read_json(tmp_path / "x.json")
+
+
+def test_a_folder_where_a_json_should_be_is_told(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"cannot be read \(Is a directory\)"):
+        folder.read_json(tmp_path)
+
+
+def test_a_last_line_that_was_cut_short_is_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    assert folder.read_lines(path) == []
+    lines = [{"text": "Grüße \u2028 \x85 \x0c end"}, {"step": 2}]
+    for line in lines:
+        folder.append_line(path, line)
+    assert folder.read_lines(path) == lines
+    whole = path.read_bytes()
+    last = json.dumps({"step": 12, "text": "ü"}, ensure_ascii=False).encode()
+    for cut in range(len(last) + 1):  # also in the middle of a letter, and just before the newline
+        path.write_bytes(whole + last[:cut])
+        assert folder.read_lines(path) == lines, cut
+
+
+def test_a_line_after_a_torn_one_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "looks.jsonl"
+    folder.append_line(path, {"look": 1})
+    with path.open("ab") as stream:
+        stream.write(b'{"look": 2, "wh')
+    folder.append_line(path, {"look": 3})
+    assert folder.read_lines(path) == [{"look": 1}, {"look": 3}]
+
+
+def test_hashes_are_those_of_the_bytes(tmp_path: Path) -> None:
+    data = os.urandom((1 << 20) + 17)
+    path = folder.write_bytes(tmp_path / "a" / "b.bin", data)
+    assert folder.file_hash(path) == hashlib.sha256(data).hexdigest()
+    folder.write_text(tmp_path / "c.txt", "c")
+    folder.write_text(tmp_path / "skipped" / "d.txt", "d")
+    folder.write_text(tmp_path / ".model.12345678.part" / "weights", "half")
+    assert list(folder.tree_hashes(tmp_path, skip=("skipped/",))) == ["a/b.bin", "c.txt"]
+
+
+def test_texts_are_kept_apart_in_a_hash() -> None:
+    hashes = {folder.text_hash(*parts) for parts in [("ab", "c"), ("a", "bc"), ("abc",), ("abc", ""), ("\ud800",)]}
+    assert len(hashes) == 5
+    assert folder.text_hash("a") == folder.text_hash("a")
