@@ -1,4 +1,4 @@
-"""The import table of the house is the architecture: every import of ours keeps to it, at the top of a module and inside functions alike."""
+"""The import table is the architecture: every import of ours keeps to it, at the top of a module and inside functions alike."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def imports(path: Path, source: str | None = None) -> Iterator[tuple[str, bool]]
 
 def edges() -> list[tuple[str, str, str]]:
     return [
-        (str(path.relative_to(ROOT)), room(path), (name.split(".") + ["__init__"])[1])
+        (str(path.relative_to(ROOT)), room(path), ([*name.split("."), "__init__"])[1])
         for path in sorted(ROOT.rglob("*.py"))
         for name, _ in imports(path)
     ]

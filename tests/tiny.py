@@ -99,7 +99,7 @@ def job(folder: Path, base: Path, some: Sequence[Mapping[str, Any]], **more: Any
         folder: where checkpoints go.
         base: the folder of the base model.
         some: the training rows; every third is looked at for the scores as well.
-        more: ``task``, ``method``, ``criterion``, ``model`` (settings), ``callbacks``, ``resume``, ``order``, ``evaluate``, and keys of ``train``.
+        more: ``task``, ``method``, ``criterion``, ``model`` (settings), ``callbacks``, ``resume``, ``order``, ``evaluate``; keys of train.
     """
     from tunewright.data.batch import batches
     from tunewright.metrics.classes import higher_is_better
@@ -114,7 +114,14 @@ def job(folder: Path, base: Path, some: Sequence[Mapping[str, Any]], **more: Any
     criterion = CRITERIA.build(more.pop("criterion", task.default_criterion()))
     callbacks, resume, order = more.pop("callbacks", []), more.pop("resume", None), more.pop("order", None)
     evaluate = more.pop("evaluate", None)
-    usual = {"learning_rate": 1e-3, "head_learning_rate": 1e-3, "precision": "fp32", "batch_size": 8, "epochs": 1, "best_by": task.best_by()}
+    usual = {
+        "learning_rate": 1e-3,
+        "head_learning_rate": 1e-3,
+        "precision": "fp32",
+        "batch_size": 8,
+        "epochs": 1,
+        "best_by": task.best_by(),
+    }
     train = TrainSettings(**{**usual, **more})
     encoded = task.encode(some, found.tokenizer, 64)
     pieces = [one.pieces[0] for one in encoded]
@@ -141,7 +148,7 @@ def job(folder: Path, base: Path, some: Sequence[Mapping[str, Any]], **more: Any
         callbacks=callbacks,
         folder=folder,
         seed=5,
-        new_weights=made.new_weights,
+        head_weights=made.head_weights,
         resume=resume,
     )
 

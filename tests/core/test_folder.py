@@ -123,8 +123,13 @@ def test_text_of_any_kind_goes_to_the_disk_and_comes_back(tmp_path: Path) -> Non
     odd = "Grüße \u2028 \x85 \r\n 😀 \ud83d"
     path = folder.write_text(tmp_path / "odd.txt", odd)
     assert path.read_bytes().decode("utf-8", "surrogatepass") == odd
-    assert folder.read_json(folder.write_json(tmp_path / "odd.json", {"z": "Grüße \u2028", "a": [1, None]})) == {"z": "Grüße \u2028", "a": [1, None]}
-    assert (tmp_path / "odd.json").read_text(encoding="utf-8").index('"z"') < (tmp_path / "odd.json").read_text(encoding="utf-8").index('"a"')
+    assert folder.read_json(folder.write_json(tmp_path / "odd.json", {"z": "Grüße \u2028", "a": [1, None]})) == {
+        "z": "Grüße \u2028",
+        "a": [1, None],
+    }
+    assert (tmp_path / "odd.json").read_text(encoding="utf-8").index('"z"') < (tmp_path / "odd.json").read_text(encoding="utf-8").index(
+        '"a"'
+    )
 
 
 def test_json_has_no_nan(tmp_path: Path) -> None:

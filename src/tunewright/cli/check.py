@@ -12,14 +12,14 @@ def command(recipe: RecipeFile, set_: Settings = None, as_json: AsJson = False, 
 
     set_quiet(quiet)
     plan = read(recipe, parse_settings(set_ or []))
-    from tunewright.pipeline import check
+    from tunewright.pipeline import check, told
 
     data = check.look_at_data(plan, recipe.parent)
     facts = check.data_facts(data)
     if not as_json:
-        typer.echo(f"Recipe: {recipe} has nothing wrong in it\n{check.told_data(facts)}")
+        typer.echo(f"Recipe: {recipe} has nothing wrong in it\n{told.data(facts)}")
     model = check.look_at_model(plan, recipe.parent, data)
     if as_json:
         put({"recipe": str(recipe), "data": facts, **model})
         return
-    typer.echo(f"{check.told_model(model)}\nNext: tunewright run {recipe}")
+    typer.echo(f"{told.model(model)}\nNext: tunewright run {recipe}")

@@ -30,6 +30,5 @@ def command(
             + (f", {row['unknown']} unknown" if row["unknown"] else "")
         )
         typer.echo(f"{row['file']} row {row['row']}  label {row['label']!r} (id {row['label_id']})  {told}\n    {row['marked']}")
-    typer.echo(
-        f"{len(shown.rows)} of {shown.of:,} training rows; the model sees {shown.max_tokens} tokens of each ({shown.why}). Next: tunewright check {recipe}"
-    )
+    typer.echo(f"{len(shown.rows)} of {shown.of:,} training rows; the model sees {shown.max_tokens} tokens of each ({shown.why})")
+    typer.echo(f"Next: tunewright check {recipe}")

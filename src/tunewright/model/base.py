@@ -68,6 +68,14 @@ def find(settings: ModelSettings, head: str, where: Path | None = None) -> Base:
             "tunewright counts and cuts tokens with fast tokenizers (tokenizer.json) only",
             "Convert it once with transformers (AutoTokenizer...save_pretrained), or choose another base",
         )
+    if (
+        len(set(tokenizer.get_vocab()) - set(tokenizer.all_special_tokens)) < 2
+    ):  # made from nothing: transformers finds no files and says so to no one
+        raise UserError(
+            f"the tokenizer of model.base {settings.base!r} cannot be loaded (it knows no tokens)",
+            "A folder needs tokenizer.json beside its config.json",
+            "Save the tokenizer there, or choose another base",
+        )
     if tokenizer.pad_token is None:
         if tokenizer.eos_token is None:
             raise UserError(

@@ -33,8 +33,8 @@ class Built:
     model: nn.Module
     new_modules: tuple[str, ...]
     """Paths, in the plain model, of the modules that the base checkpoint does not have."""
-    new_weights: frozenset[str]
-    """Names of their weights in ``model``; they get the head's learning rate."""
+    head_weights: frozenset[str]
+    """Names, in ``model``, of the weights above the encoder's layers, the new ones among them; they get the head's learning rate."""
 
 
 def build(base: Base, settings: ModelSettings, task: Task, method: Method, seed: int) -> Built:
@@ -51,8 +51,25 @@ def build(base: Base, settings: ModelSettings, task: Task, method: Method, seed:
             model, new = _mean_pooled(base, settings, task)
         else:
             model, new = _with_head(base, settings, task)
-        model = method.apply(model, new)
-    return Built(model, new, method.new_weights(model, new))
+        head = head_modules(model, new)
+        model = method.apply(model, head)
+    return Built(model, new, method.head_weights(model, head))
+
+
+def head_modules(model: nn.Module, new: tuple[str, ...]) -> tuple[str, ...]:
+    """Paths of everything above the encoder's layers: the new modules, and what else the architecture has there (a pooler).
+
+    A pooler that a base checkpoint brings was seldom trained for what follows; at the encoder's own rate it holds the head back
+    (docs/lab-log.md).
+    """
+    prefix = getattr(model, "base_model_prefix", "encoder")
+    encoder = getattr(model, prefix, None)
+    above = [name for name, child in model.named_children() if name != prefix and any(True for _ in child.parameters())]
+    pooler = getattr(encoder, "pooler", None) if hasattr(model, "base_model_prefix") else None
+    if pooler is not None and any(True for _ in pooler.parameters()):
+        above.append(f"{prefix}.pooler")
+    inside = tuple(f"{path}." for path in above)
+    return tuple(dict.fromkeys([*above, *(path for path in new if not path.startswith(inside))]))
 
 
 def skeleton(base: Base, settings: ModelSettings, task: Task, method: Method) -> nn.Module:
@@ -66,7 +83,7 @@ def skeleton(base: Base, settings: ModelSettings, task: Task, method: Method) ->
     else:
         config = _config(base, settings, task)
         plain = getattr(transformers, task.head).from_config(config)
-    return method.apply(plain, ("classifier",) if hasattr(plain, "classifier") else ())
+    return method.apply(plain, head_modules(plain, ()))
 
 
 def save(
@@ -91,15 +108,19 @@ def _with_head(base: Base, settings: ModelSettings, task: Task) -> tuple[nn.Modu
     config = _config(base, settings, task)
     model, report = _load(getattr(transformers, task.head), base, settings, config=config, ignore_mismatched_sizes=True)
     missing = {*report["missing_keys"], *(key[0] if isinstance(key, tuple) else key for key in report.get("mismatched_keys", ()))}
-    body = f"{model.base_model_prefix}."
-    lost = [name for name in missing if name.startswith(body) and not name.startswith(f"{body}pooler.")]
+    _whole(base, missing, f"{model.base_model_prefix}.")
+    return model, _modules_of(missing, model)
+
+
+def _whole(base: Base, missing: set[str], body: str) -> None:
+    """Refuse a checkpoint that lacks weights of the encoder itself; a pooler may be missing, some bases are saved without one."""
+    lost = sorted(name for name in missing if name.startswith(body) and not name.startswith(f"{body}pooler."))
     if lost:
         raise UserError(
-            f"the weights of model.base {base.name!r} lack {len(lost)} of the encoder's own, as {sorted(lost)[0]}",
+            f"the weights of model.base {base.name!r} lack {len(lost)} of the encoder's own, as {lost[0]}",
             "The base must be a whole checkpoint of its architecture",
             "Check config.json against the weights",
         )
-    return model, _modules_of(missing, model)
 
 
 def _mean_pooled(base: Base, settings: ModelSettings, task: Task) -> tuple[nn.Module, tuple[str, ...]]:
@@ -111,7 +132,8 @@ def _mean_pooled(base: Base, settings: ModelSettings, task: Task) -> tuple[nn.Mo
 
     if not find_spec("sentence_transformers"):
         raise MissingExtra("model.pooling: mean (saved as a sentence-transformers folder)", "sentence")
-    encoder, _ = _load(transformers.AutoModel, base, settings)
+    encoder, report = _load(transformers.AutoModel, base, settings)
+    _whole(base, set(report["missing_keys"]), "")
     if not hasattr(encoder.config, "hidden_size"):
         raise UserError(
             f"model.base {base.name!r} does not say its hidden_size",

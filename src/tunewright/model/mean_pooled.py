@@ -42,9 +42,13 @@ class MeanPooled(nn.Module):
         found: nn.Module = self.encoder.get_input_embeddings()
         return found
 
-    def gradient_checkpointing_enable(self, gradient_checkpointing_kwargs: dict[str, Any] | None = None) -> None:
-        """Keep fewer activations and compute them again in the backward pass; the Trainer asks for it."""
-        self.encoder.gradient_checkpointing_enable(gradient_checkpointing_kwargs)
+    def activation_checkpointing_enable(self, **options: Any) -> None:
+        """Keep fewer activations and compute them again in the backward pass; the Trainer asks for it, in words that are the encoder's."""
+        self.encoder.activation_checkpointing_enable(**options)
+
+    def gradient_checkpointing_enable(self, **options: Any) -> None:
+        """The same under the name that earlier releases of transformers call."""
+        self.encoder.gradient_checkpointing_enable(**options)
 
     def save_pretrained(self, folder: Path, tokenizer: Any, max_tokens: int) -> None:
         """Write a sentence-transformers folder: Transformer, Pooling, Dense; ``encode`` then gives the logits."""

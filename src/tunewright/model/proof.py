@@ -14,7 +14,7 @@ from typing import Any
 from tunewright.core.errors import ProofFailed
 from tunewright.core.schema import Row
 from tunewright.model.predict import Predictor
-from tunewright.tasks.base import Answer
+from tunewright.tasks.base import Answer, text_of
 
 TOLERANCE = 1e-3
 """Largest difference between two probabilities that counts as the same answer; measured ones are about 1e-6 in float32."""
@@ -40,8 +40,8 @@ def prove(folder: Path, rows: Sequence[Row], trained: Sequence[Answer], pooling:
         ProofFailed: a label or a probability differs, or the model cannot be loaded.
     """
     asked = {
-        "texts": [_text(row["text"]) for row in rows],
-        "pairs": [_text(row["text_pair"]) for row in rows] if rows and "text_pair" in rows[0] else None,
+        "texts": [text_of(row["text"]) for row in rows],
+        "pairs": [text_of(row["text_pair"]) for row in rows] if rows and "text_pair" in rows[0] else None,
         "pooling": pooling,
         "multi_label": multi_label,
     }
@@ -119,7 +119,3 @@ def _distance(one: Mapping[str, float], other: Mapping[str, float]) -> float:
     """The largest difference between two answers; infinite where a number is none."""
     gaps = [abs(one[name] - other[name]) for name in one]
     return max((gap if math.isfinite(gap) else math.inf for gap in gaps), default=0.0)
-
-
-def _text(value: Any) -> str:
-    return "" if value is None else str(value)

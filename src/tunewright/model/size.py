@@ -63,11 +63,17 @@ def size_of(model: nn.Module) -> Size:
 
 
 def size_without_weights(base: Base, settings: ModelSettings, task: Task, method: Method) -> Size:
-    """The size that a model would have, from its shape alone: takes no memory and reads no weights."""
+    """The size that a model would have, from its shape alone: takes no memory, where its code allows that, and reads no weights."""
     import torch
 
-    with torch.device("meta"):
-        return size_of(skeleton(base, settings, task, method))
+    def drawn() -> nn.Module:
+        return skeleton(base, settings, task, method).to(getattr(torch, settings.precision))
+
+    try:
+        with torch.device("meta"):
+            return size_of(drawn())
+    except RuntimeError:  # some architectures compute with their weights while they are built
+        return size_of(drawn())
 
 
 def step_costs(steps: Sequence[Sequence[Sequence[int]]], lengths: Sequence[int]) -> np.ndarray:

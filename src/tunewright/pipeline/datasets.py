@@ -35,8 +35,13 @@ def show(name: str, root: Path) -> dict[str, Any]:
     """
     dataset = _open(_found(name, root)[0])
     manifest = dataset.manifest
-    return {**dataset.summary(), "fingerprint": dataset.fingerprint, "settings": manifest["settings"], "seed": manifest["seed"],
-            "bytes": _bytes(dataset.folder)}  # fmt: skip
+    return {
+        **dataset.summary(),
+        "fingerprint": dataset.fingerprint,
+        "settings": manifest["settings"],
+        "seed": manifest["seed"],
+        "bytes": _bytes(dataset.folder),
+    }
 
 
 def verify(name: str, root: Path) -> list[dict[str, Any]]:
@@ -51,12 +56,22 @@ def verify(name: str, root: Path) -> list[dict[str, Any]]:
         try:
             dataset = _open(folder)
             dataset.verify()
-            told.append({"name": dataset.name, "version": dataset.version, "folder": str(folder), "files": sum(one != "README.md" for one in dataset.manifest["files"])})
+            told.append(
+                {
+                    "name": dataset.name,
+                    "version": dataset.version,
+                    "folder": str(folder),
+                    "files": sum(one != "README.md" for one in dataset.manifest["files"]),
+                }
+            )
         except UserError as error:
             damaged.append(error.found)
     if damaged:
-        raise ProofFailed("; ".join(damaged), "The files of a dataset never change after they were written",
-                          "Prepare the dataset again from its source: tunewright prepare RECIPE")  # fmt: skip
+        raise ProofFailed(
+            "; ".join(damaged),
+            "The files of a dataset never change after they were written",
+            "Prepare the dataset again from its source: tunewright prepare RECIPE",
+        )
     return told
 
 
@@ -67,9 +82,20 @@ def rules() -> list[dict[str, Any]]:
     found = []
     for name in RULES.places():
         rule = RULES.get(name)
-        found.append({"rule": name, "finds": (rule.__doc__ or "").strip().splitlines()[0], "looks_at": list(rule.looks_at), "tasks": list(rule.tasks),
-                      "default": rule.default, "policies": list(rule.policies), "severity": rule.severity, "cost": rule.cost, "remedy": rule.remedy,
-                      "recipe": rule.recipe})  # fmt: skip
+        found.append(
+            {
+                "rule": name,
+                "finds": (rule.__doc__ or "").strip().splitlines()[0],
+                "looks_at": list(rule.looks_at),
+                "tasks": list(rule.tasks),
+                "default": rule.default,
+                "policies": list(rule.policies),
+                "severity": rule.severity,
+                "cost": rule.cost,
+                "remedy": rule.remedy,
+                "recipe": rule.recipe,
+            }
+        )
     return found
 
 
@@ -78,8 +104,12 @@ def told(facts: Mapping[str, Any]) -> str:
     from tunewright.pipeline.summary import data_summary
 
     sources = ", ".join(f"{one['name']} ({one['rows']:,} rows)" for one in facts["sources"])
-    lines = [f"{facts['name']}/{facts['version']} in {facts['folder']} ({facts['bytes'] / 1e6:.1f} MB)", f"made from {sources}",
-             "columns: " + ", ".join(f"{role} = {column}" for role, column in facts["columns"].items()), data_summary(facts)]  # fmt: skip
+    lines = [
+        f"{facts['name']}/{facts['version']} in {facts['folder']} ({facts['bytes'] / 1e6:.1f} MB)",
+        f"made from {sources}",
+        "columns: " + ", ".join(f"{role} = {column}" for role, column in facts["columns"].items()),
+        data_summary(facts),
+    ]
     lines += [f"labels in {split}: " + _labels(one["labels"]) for split, one in facts["splits"].items()]
     return "\n".join(lines)
 
@@ -109,7 +139,9 @@ def _found(name: str, root: Path) -> list[Path]:
         raise UserError(f"{name} is the beginning of {len(mine)} versions", "", f"Give more letters: {', '.join(one.name for one in mine)}")
     if not mine:
         known = [f"{one.parent.name}/{one.name}" if version else one.parent.name for one in every]
-        raise UserError(f"there is no dataset {name} in {root}", hint(name, set(known)) if known else "There is no dataset at all there", PREPARE)
+        raise UserError(
+            f"there is no dataset {name} in {root}", hint(name, set(known)) if known else "There is no dataset at all there", PREPARE
+        )
     return mine
 
 
@@ -124,9 +156,17 @@ def _line(folder: Path) -> dict[str, Any]:
         facts = _open(folder).summary()
     except (UserError, KeyError, TypeError) as error:
         return {"name": folder.parent.name, "version": folder.name, "folder": str(folder), "damaged": str(error)}
-    return {"name": facts["name"], "version": facts["version"], "folder": str(folder), "task": facts["task"],
-            "rows": {split: one["rows"] for split, one in facts["splits"].items()}, "labels": len(facts["labels"]),
-            "quarantined": facts["rows"]["quarantined"], "findings": len(facts["findings"]), "bytes": _bytes(folder)}  # fmt: skip
+    return {
+        "name": facts["name"],
+        "version": facts["version"],
+        "folder": str(folder),
+        "task": facts["task"],
+        "rows": {split: one["rows"] for split, one in facts["splits"].items()},
+        "labels": len(facts["labels"]),
+        "quarantined": facts["rows"]["quarantined"],
+        "findings": len(facts["findings"]),
+        "bytes": _bytes(folder),
+    }
 
 
 def _bytes(folder: Path) -> int:

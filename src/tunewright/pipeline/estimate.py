@@ -6,7 +6,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from hashlib import sha256
 from importlib import import_module
@@ -18,7 +18,15 @@ from pydantic import PrivateAttr
 from tunewright.core.chance import generator
 from tunewright.core.errors import Diverged
 from tunewright.core.folder import write_bytes
-from tunewright.model.size import Size, looks_and_saves, mean_step_seconds, size_of, size_without_weights, step_costs, steps_to_time, total_steps
+from tunewright.model.size import (
+    Size,
+    looks_and_saves,
+    mean_step_seconds,
+    size_without_weights,
+    step_costs,
+    steps_to_time,
+    total_steps,
+)
 from tunewright.pipeline.train import Plan, scorer
 from tunewright.train.run import Callback, Job, Run, compose
 
@@ -27,15 +35,17 @@ if TYPE_CHECKING:
 
 ROUNDS = 4
 """How often each chosen step is timed at most."""
+LEAST_STEPS = 7
 BUDGET_S = 20.0
-"""Seconds after which no further step is begun, once every chosen one was timed once."""
+"""Seconds after which no further step is begun, once ``LEAST_STEPS`` were run."""
 LOOKED_AT_ROWS = 256
 """Validation rows whose scoring is timed."""
 DISK_BYTES = 1 << 24
 START_S = 8.0
 """Seconds that a fresh process takes to load the libraries and prove a model on 64 rows. Measured: docs/lab-log.md."""
-RESIDENT_COPIES = 2
-"""How often the weights lie in memory beside the model and the optimizer while a run saves and proves it."""
+GROWTH = 1.2
+"""Resident memory of a whole run over that of the trial: batches of more shapes leave more holes, and the trained model is saved and loaded
+again beside itself. Measured: 1.19 to 1.25 (docs/lab-log.md)."""
 
 
 def estimate(plan: Plan) -> dict[str, Any]:
@@ -55,24 +65,56 @@ def estimate(plan: Plan) -> dict[str, Any]:
     from tunewright.model.build import skeleton
 
     recipe = plan.recipe
-    steps, costs = _steps(plan)
-    with torch.random.fork_rng():
-        model = skeleton(plan.base, recipe.model, recipe.task, recipe.method)
-    model = model.to(getattr(torch, recipe.model.precision))
-    size = size_of(model)
+    size = size_without_weights(plan.base, recipe.model, recipe.task, recipe.method)
     known = {"parameters": size.parameters, "trainable": size.trainable, "checkpoint_bytes": size.checkpoint_bytes}
-    watch = _Watch(least=2 + min(len(costs), 5))
+    if why := _too_large(size):
+        return known | _not_measured(why)
+    steps, costs = _steps(plan)
+    watch = _Watch()
     with tempfile.TemporaryDirectory() as scratch, _peak() as peak:
         try:
-            looked = _trial(plan, model, steps, costs, watch, Path(scratch))
+            with torch.random.fork_rng():
+                model = skeleton(plan.base, recipe.model, recipe.task, recipe.method)
+            looked = _trial(plan, model.to(getattr(torch, recipe.model.precision)), steps, costs, watch, Path(scratch))
             writing = _seconds_per_byte(Path(scratch))
         except (RuntimeError, MemoryError, Diverged) as error:
-            why = {"not_measured": f"a step of this run does not work here: {str(error).splitlines()[0][:200]}"}
-            return known | dict.fromkeys(("memory_bytes", "train_seconds", "total_seconds"), why)
-    return known | _counted(plan, size, costs, watch, looked, writing, peak[0])
+            return known | _not_measured(
+                f"a step of this run does not work here: {(str(error) or type(error).__name__).splitlines()[0][:200]}"
+            )
+    gpu = torch.cuda.max_memory_allocated() if torch.cuda.is_available() else 0
+    memory = {"memory_bytes": int(peak[0] * GROWTH) + gpu, "gpu_memory_bytes": gpu}
+    return known | memory | _seconds(plan, size, costs, watch, looked, writing)
 
 
-def _counted(plan: Plan, size: Size, costs: Any, watch: _Watch, looked: float, writing: float, peak: int) -> dict[str, Any]:
+def _not_measured(why: str) -> dict[str, Any]:
+    return {name: {"not_measured": why} for name in ("memory_bytes", "train_seconds", "total_seconds")}
+
+
+def _too_large(size: Size) -> str:
+    """Why not even the weights and what the optimizer keeps of them go into memory; empty when they do."""
+    import psutil
+    import torch
+
+    free = torch.cuda.mem_get_info()[0] if torch.cuda.is_available() else psutil.virtual_memory().available
+    if size.training_bytes < free:
+        return ""
+    return (
+        f"weights, gradients and optimizer alone take {size.training_bytes / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free here; "
+        "set method: lora, or take a smaller model.base"
+    )
+
+
+def _seconds(plan: Plan, size: Size, costs: Any, watch: _Watch, looked: float, writing: float) -> dict[str, Any]:
+    """The seconds of training, looking and saving, and those of the whole run.
+
+    Args:
+        plan: of the run.
+        size: of its model.
+        costs: (steps,) of the steps of an epoch.
+        watch: what the trial timed.
+        looked: seconds of a look at the validation rows.
+        writing: seconds per byte of a checkpoint.
+    """
     train = plan.recipe.train
     steps = total_steps(len(costs), train.epochs, train.max_steps)
     looks, saves = looks_and_saves(steps, len(costs), train.evaluate_every, train.save_every)
@@ -81,10 +123,17 @@ def _counted(plan: Plan, size: Size, costs: Any, watch: _Watch, looked: float, w
     seconds = stepping + looks * looked + saves * size.checkpoint_bytes * writing
     tested = plan.dataset.summary()["splits"]["test"]["rows"] / max(len(plan.validation[0]), 1)
     after = START_S + looked * (3 + tested) + (size.checkpoint_bytes + size.weight_bytes) * writing
-    memory = max(peak, peak - size.trained_bytes + RESIDENT_COPIES * size.weight_bytes)
-    return {"memory_bytes": memory, "train_seconds": round(seconds, 2), "total_seconds": round(seconds + after, 2), "steps": steps,
-            "epochs": train.epochs, "step_seconds": round(stepping / steps, 4), "evaluations": looks, "evaluation_seconds": round(looked, 3),
-            "checkpoints": saves + 1, "timed_steps": len(timed)}  # fmt: skip
+    return {
+        "train_seconds": round(seconds, 2),
+        "total_seconds": round(seconds + after, 2),
+        "steps": steps,
+        "epochs": train.epochs,
+        "step_seconds": round(stepping / steps, 4),
+        "evaluations": looks,
+        "evaluation_seconds": round(looked, 3),
+        "checkpoints": saves + 1,
+        "timed_steps": len(timed),
+    }
 
 
 def _steps(plan: Plan) -> tuple[list[list[list[int]]], Any]:
@@ -103,9 +152,6 @@ class _Enough(Exception):
 
 class _Watch(Callback):
     """Times the steps of a trial, and ends it when its time is up."""
-
-    least: int
-    """Steps to run in any case."""
 
     _began: float = PrivateAttr(0.0)
     _last: float = PrivateAttr(0.0)
@@ -129,7 +175,7 @@ class _Watch(Callback):
         now = time.perf_counter()
         self._seconds.append(now - self._last)
         self._last = now
-        if run.step == run.total_steps or (len(self._seconds) >= self.least and now - self._began > BUDGET_S):
+        if run.step == run.total_steps or (len(self._seconds) >= LEAST_STEPS and now - self._began > BUDGET_S):
             raise _Enough
 
 
@@ -137,6 +183,7 @@ def _trial(plan: Plan, model: nn.Module, steps: list[list[list[int]]], costs: An
     """Run some steps in the recipe's own engine, then score some validation rows; the seconds that scoring all of them would take."""
     from tunewright.tasks.collate import Collate
     from tunewright.train import ENGINES
+    from tunewright.train.callbacks.journal import Journal
 
     recipe = plan.recipe
     assert recipe.criterion is not None and recipe.train.best_by is not None
@@ -144,14 +191,24 @@ def _trial(plan: Plan, model: nn.Module, steps: list[list[list[int]]], costs: An
     watch.run.extend(whole[index] for index in steps_to_time(costs[whole], ROUNDS))
     micro = [batch for index in watch.run for batch in steps[index]]
     settings = recipe.train.model_copy(update={"max_steps": len(watch.run)})
-    job = Job(model=model, pieces=plan.train[1].pieces, order=lambda epoch: micro, collate=Collate(plan.base.tokenizer, recipe.task.labels_pad),
-              loss_fn=compose(recipe.task.forward, recipe.criterion), count=recipe.criterion.count, evaluate=lambda _: {},
-              best_by=recipe.train.best_by, higher_is_better=True, settings=settings, callbacks=[watch], folder=scratch, seed=0)  # fmt: skip
+    job = Job(
+        model=model,
+        pieces=plan.train[1].pieces,
+        order=lambda epoch: micro,
+        collate=Collate(plan.base.tokenizer, recipe.task.labels_pad),
+        loss_fn=compose(recipe.task.forward, recipe.criterion),
+        count=recipe.criterion.count,
+        evaluate=lambda _: {},
+        best_by=recipe.train.best_by,
+        higher_is_better=True,
+        settings=settings,
+        callbacks=[Journal(path=scratch / "events.jsonl"), watch],
+        folder=scratch,
+        seed=0,
+    )
     module, _, attribute = ENGINES[recipe.train.engine].partition(":")
-    try:
+    with suppress(_Enough):
         getattr(import_module(module), attribute)(job)
-    except _Enough:
-        pass
     return _scoring_seconds(plan, model)
 
 
@@ -177,7 +234,7 @@ def _seconds_per_byte(folder: Path) -> float:
 
 @contextmanager
 def _peak() -> Iterator[Sequence[int]]:
-    """The largest memory of this process within the block, in bytes, in a list of one; that of the GPU added."""
+    """The largest resident memory of this process within the block, in bytes, in a list of one."""
     import psutil
     import torch
 
@@ -197,5 +254,3 @@ def _peak() -> Iterator[Sequence[int]]:
     finally:
         done.set()
         thread.join()
-        if torch.cuda.is_available():
-            found[0] += torch.cuda.max_memory_allocated()

@@ -11,14 +11,28 @@ from typing import Any
 from tunewright.core.errors import UserError
 from tunewright.pipeline.looks import Look, look
 
-TEXT_NAMES = {"text", "body", "message", "content", "review", "comment", "sentence", "question", "utterance", "tweet", "post", "query", "document",
-              "description", "email", "mail", "abstract", "article", "complaint", "feedback", "input", "premise"}  # fmt: skip
-LABEL_NAMES = {"label", "labels", "target", "class", "category", "categories", "intent", "queue", "topic", "topics", "tag", "tags", "sentiment",
-               "emotion", "department", "type", "gold", "output", "y", "reason", "genre"}  # fmt: skip
-FIRST_LABEL_NAMES = {"label", "labels", "target", "class", "category", "categories", "intent"}
-ASIDE_NAMES = {"source", "split", "fold", "lang", "language", "locale", "dataset", "version", "year", "country", "annotators", "votes", "confidence"}
-PAIRS = (("premise", "hypothesis"), ("question1", "question2"), ("sentence1", "sentence2"), ("text1", "text2"), ("text", "text_pair"),
-         ("question", "passage"), ("question", "sentence"), ("question", "context"), ("query", "document"), ("query", "passage"))  # fmt: skip
+TEXT_NAMES = (
+    "text body message content review comment sentence question utterance tweet post query document description email "
+    "mail abstract article complaint feedback input premise"
+)
+LABEL_NAMES = (
+    "label labels target class category categories intent queue topic topics tag tags sentiment emotion department type "
+    "gold output y reason genre"
+)
+FIRST_LABEL_NAMES = "label labels target class category categories intent"
+ASIDE_NAMES = "source split fold lang language locale dataset version year country annotators votes confidence"
+PAIRS = (
+    ("premise", "hypothesis"),
+    ("question1", "question2"),
+    ("sentence1", "sentence2"),
+    ("text1", "text2"),
+    ("text", "text_pair"),
+    ("question", "passage"),
+    ("question", "sentence"),
+    ("question", "context"),
+    ("query", "document"),
+    ("query", "passage"),
+)
 
 
 @dataclass(frozen=True)
@@ -54,9 +68,11 @@ def guess(columns: Mapping[str, Sequence[Any]], where: str) -> Guess:
     """
     looks = [look(name, values) for name, values in columns.items()]
     if len(looks) < 2:
-        raise UserError(f"{where} has one column, {looks[0].name!r}, which is {looks[0].why}" if looks else f"{where} has no columns",
-                        "A text and its label are wanted, each in a column of its own",
-                        "Add the column with the labels; if there is one, check the delimiter and the header of the file")  # fmt: skip
+        raise UserError(
+            f"{where} has one column, {looks[0].name!r}, which is {looks[0].why}" if looks else f"{where} has no columns",
+            "A text and its label are wanted, each in a column of its own",
+            "Add the column with the labels; if there is one, check the delimiter and the header of the file",
+        )
     labels = sorted((one for one in looks if one.kind in {"label", "labels"}), key=_label_score, reverse=True)
     if not labels:
         raise _no_label(looks, where)
@@ -81,20 +97,26 @@ def guess(columns: Mapping[str, Sequence[Any]], where: str) -> Guess:
 
 def _label_score(one: Look) -> float:
     """Higher for a better label: its name, names rather than numbers, few values, most rows filled."""
-    tokens = _tokens(one.name)
-    score = 2.0 if one.name.lower() in FIRST_LABEL_NAMES else 1.5 if tokens & FIRST_LABEL_NAMES else 1.2 if tokens & LABEL_NAMES else 0.0
-    score -= 1.0 if tokens & ASIDE_NAMES else 0.0
+    score = 1.2 if _called(one.name, LABEL_NAMES) else 0.0
+    if _called(one.name, FIRST_LABEL_NAMES):
+        score = 2.0 if one.name.lower() in FIRST_LABEL_NAMES.split() else 1.5
+    score -= 1.0 if _called(one.name, ASIDE_NAMES) else 0.0
     return score + (0.0 if one.numeric else 0.5) - 0.2 * math.log10(max(one.distinct, 1)) + one.filled / one.rows
 
 
 def _text_score(one: Look) -> float:
     """Higher for a better text: longer, with more different values, called so."""
     score = math.log10(1 + one.letters) + one.distinct / one.filled + one.filled / one.rows
-    return score + (0.8 if one.name.lower() == "text" else 0.5 if _tokens(one.name) & TEXT_NAMES else 0.0) - (1.0 if one.kind == "words" else 0.0)
+    return (
+        score
+        + (0.8 if one.name.lower() == "text" else 0.5 if _called(one.name, TEXT_NAMES) else 0.0)
+        - (1.0 if one.kind == "words" else 0.0)
+    )
 
 
-def _tokens(name: str) -> set[str]:
-    return {part.lower() for part in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name)}
+def _called(name: str, words: str) -> bool:
+    """Whether a word of a column's name is among ``words``."""
+    return bool({part.lower() for part in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name)}.intersection(words.split()))
 
 
 def _pair(names: Sequence[str]) -> tuple[str, str] | None:
@@ -127,20 +149,30 @@ def _no_label(looks: Sequence[Look], where: str) -> UserError:
     wanted = "A label is a column whose values come back: a few names, each in several rows"
     constant = next((one for one in looks if one.kind == "constant" and _label_score(replace(one, kind="label")) > 1.5), None)
     if constant:
-        return UserError(f"all {constant.rows:,} rows of {where} that were looked at have the same {constant.name}, {constant.top[0][0]!r}",
-                         "A classifier needs rows of at least two labels",
-                         "Shuffle the file if the other labels come later, or add rows of the other labels")  # fmt: skip
+        return UserError(
+            f"all {constant.rows:,} rows of {where} that were looked at have the same {constant.name}, {constant.top[0][0]!r}",
+            "A classifier needs rows of at least two labels",
+            "Shuffle the file if the other labels come later, or add rows of the other labels",
+        )
     scored = next((one for one in looks if one.kind == "number"), None)
     if scored:
-        return UserError(f"no column of {where} looks like a label ({shown})", f"{wanted}; to predict the numbers in {scored.name!r} is a regression",
-                         "Put the numbers into classes (low, medium, high) in a column of their own; regression is not there yet")  # fmt: skip
-    return UserError(f"no column of {where} looks like a label ({shown})", wanted,
-                     "Add such a column, or write data.columns.label yourself if one of these is it after all")  # fmt: skip
+        return UserError(
+            f"no column of {where} looks like a label ({shown})",
+            f"{wanted}; numbers, as in {scored.name!r}, are for a regression",
+            "Put the numbers into classes (low, high) in a column of their own; regression is not there yet",
+        )
+    return UserError(
+        f"no column of {where} looks like a label ({shown})",
+        wanted,
+        "Add such a column, or write data.columns.label yourself if one of these is it after all",
+    )
 
 
 def _no_text(looks: Sequence[Look], where: str) -> UserError:
     shown = "; ".join(f"{one.name}: {one.why}" for one in looks[:8])
     lists = any(one.kind == "lists" for one in looks)
-    return UserError(f"no column of {where} looks like a text ({shown})",
-                     "A text is a column of words, different in most rows" + ("; a list of tokens with a tag for each is another task" if lists else ""),
-                     "Add the column with the texts, or write data.columns.text yourself if one of these is it after all")  # fmt: skip
+    return UserError(
+        f"no column of {where} looks like a text ({shown})",
+        "A text is a column of words, different in most rows" + ("; tokens with a tag for each are another task" if lists else ""),
+        "Add the column with the texts, or write data.columns.text yourself if one of these is it after all",
+    )

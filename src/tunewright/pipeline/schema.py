@@ -18,7 +18,9 @@ def schema() -> dict[str, Any]:
     sections = found["$defs"]
     policy = sections["DataSettings"]["properties"]["policy"]
     rules = {name: RULES.get(name) for name in RULES.places()}
-    policy["properties"] = {name: {"enum": list(rule.policies), "default": rule.default, "description": rule.remedy} for name, rule in rules.items()}
+    policy["properties"] = {
+        name: {"enum": list(rule.policies), "default": rule.default, "description": rule.remedy} for name, rule in rules.items()
+    }
     policy["additionalProperties"] = False
     sections["TrainSettings"]["properties"]["engine"]["enum"] = sorted(ENGINES)
     title = {"$schema": DIALECT, "title": "A tunewright recipe"}

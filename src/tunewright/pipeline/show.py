@@ -62,19 +62,31 @@ def show(recipe: Recipe, where: Path, sample: int) -> Shown:
     some = [rows[index] for index in chosen]
     seen, whole = (data.task.encode(some, base.tokenizer, tokens) for tokens in (limit, 10**9))
     ids = {name: number for number, name in enumerate(getattr(data.task, "labels", None) or ())}
-    told = [_row(row, one.pieces, other.pieces[0]["input_ids"], one.tokens, one.cut, base.tokenizer, ids)
-            for row, one, other in zip(some, seen, whole, strict=True)]  # fmt: skip
+    told = [
+        _row(row, one.pieces, other.pieces[0]["input_ids"], one.tokens, one.cut, base.tokenizer, ids)
+        for row, one, other in zip(some, seen, whole, strict=True)
+    ]
     return Shown(tuple(told), limit, why, len(rows))
 
 
-def _row(row: Row, pieces: Sequence[Mapping[str, Any]], whole: Sequence[int], tokens: int, cut: int, tokenizer: Any, ids: Mapping[str, int]) -> dict[str, Any]:
+def _row(
+    row: Row, pieces: Sequence[Mapping[str, Any]], whole: Sequence[int], tokens: int, cut: int, tokenizer: Any, ids: Mapping[str, int]
+) -> dict[str, Any]:
     label = row.get("label")
     number = [ids[str(one)] for one in label] if isinstance(label, list) else ids.get(str(label))
     kept = list(pieces[0]["input_ids"])
     unknown = sum(token == tokenizer.unk_token_id for token in kept) if tokenizer.unk_token_id is not None else 0
-    return {"file": row["_file"], "row": row["_row"], "label": label, "label_id": number, "tokens": tokens, "cut": cut, "unknown": unknown,
-            "seen": [tokenizer.decode(list(piece["input_ids"]), skip_special_tokens=False) for piece in pieces],
-            "marked": "".join(_marked(kept, whole, tokenizer))}  # fmt: skip
+    return {
+        "file": row["_file"],
+        "row": row["_row"],
+        "label": label,
+        "label_id": number,
+        "tokens": tokens,
+        "cut": cut,
+        "unknown": unknown,
+        "seen": [tokenizer.decode(list(piece["input_ids"]), skip_special_tokens=False) for piece in pieces],
+        "marked": "".join(_marked(kept, whole, tokenizer)),
+    }
 
 
 def _marked(kept: Sequence[int], whole: Sequence[int], tokenizer: Any) -> Iterator[str]:

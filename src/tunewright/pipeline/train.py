@@ -236,7 +236,7 @@ def job_of(
         callbacks=[*_callbacks(run, plan), *watchers],
         folder=run / "checkpoints",
         seed=seed_for(recipe.seed, "train"),
-        new_weights=built.new_weights,
+        head_weights=built.head_weights,
         resume=checkpoint,
     )
 

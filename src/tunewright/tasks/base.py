@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self
@@ -38,6 +39,11 @@ class Encoded:
     pieces: tuple[Mapping[str, Any], ...]
     tokens: int
     cut: int
+
+
+def text_of(cell: Any) -> str:
+    """What a model reads of a cell: nothing where it is empty; U+FFFD for half a letter (a lone surrogate), which no tokenizer takes."""
+    return "" if cell is None else re.sub("[\ud800-\udfff]", "\ufffd", str(cell))
 
 
 class Outcome(Protocol):

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from tunewright.core.errors import UserError, hint
 from tunewright.core.schema import Row
-from tunewright.tasks.base import Answer, Encoded, Role, Task
+from tunewright.tasks.base import Answer, Encoded, Role, Task, text_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -103,13 +103,15 @@ class TextClassification(Task):
         return split_labels(value, self.separator)
 
     def encode(self, rows: Sequence[Row], tokenizer: Any, max_tokens: int) -> list[Encoded]:
-        texts = [_text(row["text"]) for row in rows]
+        if not rows:
+            return []
+        texts = [text_of(row["text"]) for row in rows]
         paired = sum("text_pair" in row for row in rows)
         if paired not in (0, len(rows)):
             raise UserError(
                 f"{paired} of {len(rows)} rows have a text_pair", "All rows have one, or none", "Ask for the others by themselves"
             )
-        pairs = [_text(row["text_pair"]) for row in rows] if paired else None
+        pairs = [text_of(row["text_pair"]) for row in rows] if paired else None
         whole = tokenizer(texts, pairs, truncation=False, verbose=False)
         lengths = [len(ids) for ids in whole["input_ids"]]
         long = [index for index, length in enumerate(lengths) if length > max_tokens]
@@ -200,11 +202,6 @@ class TextClassification(Task):
 
         found = best_thresholds(outcome.wanted, outcome.probabilities)
         return self.model_copy(update={"thresholds": tuple(float(one) for one in found)})
-
-
-def _text(value: Any) -> str:
-    """What the model reads of a cell; nothing where it is empty, and not the word "None"."""
-    return "" if value is None else str(value)
 
 
 def split_labels(cell: str, separator: str | None = None) -> list[str]:

@@ -20,8 +20,11 @@ def is_whole(folder: Path) -> bool:
     """Whether every file is there and has the bytes that were written."""
     if not (folder / HASHES).exists():
         return False
-    hashes = read_json(folder / HASHES)
-    return all((folder / name).exists() and file_hash(folder / name) == wanted for name, wanted in hashes.items())
+    try:
+        hashes = read_json(folder / HASHES)
+    except UserError:
+        return False
+    return bool(hashes) and all((folder / name).exists() and file_hash(folder / name) == wanted for name, wanted in hashes.items())
 
 
 def step_of(folder: Path) -> int:

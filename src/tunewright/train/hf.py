@@ -20,7 +20,7 @@ from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArgu
 from tunewright.core.errors import Diverged, UserError
 from tunewright.core.folder import clear_halves, read_json, whole, write_json
 from tunewright.train.checkpoint import prune, seal
-from tunewright.train.run import Job, Run, tell
+from tunewright.train.run import Job, Run, in_json, tell
 from tunewright.train.share import EMPTY, Collated, Pieces, Share
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ class _Trainer(Trainer):
         self._sums: list[Tensor] = []
         arguments = _arguments(job)
         self.share = Share(job.order, arguments.gradient_accumulation_steps, arguments.process_index, arguments.world_size)
-        super().__init__(model=job.model, args=arguments, train_dataset=Pieces(job.pieces), callbacks=[_Bridge(self)])  # type: ignore[arg-type]
+        super().__init__(model=job.model, args=arguments, train_dataset=Pieces(job.pieces), callbacks=[_Bridge(self)])
         self.remove_callback(PrinterCallback)
         self.model_accepts_loss_kwargs = True  # be told num_items_in_batch, and do not divide by the micro-batches again
         self.watchers = [one for one in job.callbacks if one.everywhere or arguments.process_index == 0]
@@ -111,7 +111,7 @@ class _Trainer(Trainer):
             groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
             for name, weight in owner.named_parameters():
                 if weight.requires_grad:
-                    groups.setdefault((name in self.job.new_weights, name in decayed), []).append(weight)
+                    groups.setdefault((name in self.job.head_weights, name in decayed), []).append(weight)
             rates = {False: settings.learning_rate, True: settings.head_learning_rate}
             parameters = [
                 {"params": weights, "lr": rates[new], "weight_decay": settings.weight_decay if decay else 0.0}
@@ -202,7 +202,7 @@ class _Trainer(Trainer):
 
     def _progress(self) -> dict[str, Any]:
         run = self.run
-        kept = {name: getattr(run, name) for name in KEPT_OF_A_RUN}
+        kept = {name: getattr(run, name) for name in KEPT_OF_A_RUN} | {"scores": in_json(run.scores), "best_score": in_json(run.best_score)}
         states = [callback.state() for callback in self.job.callbacks]
         return {**kept, "callbacks": [state if _plain(state) else {} for state in states]}
 
@@ -278,7 +278,7 @@ def _arguments(job: Job) -> TrainingArguments:
         "max_steps": settings.max_steps or -1,
         "gradient_accumulation_steps": settings.accumulate,
         "learning_rate": settings.learning_rate,
-        "lr_scheduler_type": settings.schedule,
+        "lr_scheduler_type": "constant_with_warmup" if settings.schedule == "constant" else settings.schedule,
         "warmup_steps": settings.warmup,
         "weight_decay": settings.weight_decay,
         "max_grad_norm": settings.clip,

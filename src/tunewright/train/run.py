@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -118,10 +119,17 @@ class Job:
     folder: Path
     """Where checkpoints go."""
     seed: int
-    new_weights: frozenset[str] = frozenset()
-    """Names of the weights that the base checkpoint does not have (a head): they get the head's learning rate."""
+    head_weights: frozenset[str] = frozenset()
+    """Names of the weights above the encoder's layers: they get the head's learning rate."""
     resume: Path | None = None
     """The checkpoint to go on from."""
+
+
+def in_json(value: Any) -> Any:
+    """Numbers, alone or by name, with None for those that JSON does not have."""
+    if isinstance(value, Mapping):
+        return {name: in_json(one) for name, one in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def tell(callbacks: Iterable[Callback], event: Event, run: Run) -> None:

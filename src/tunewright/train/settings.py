@@ -28,7 +28,7 @@ class TrainSettings(Config):
     learning_rate: float | Literal["auto"] = Field("auto")
     """Of the encoder's weights; ``auto`` goes by the width of the model and the method."""
     head_learning_rate: float | Literal["auto"] = Field("auto")
-    """Of the weights that the base model does not have (the head); ``auto`` is ten times that of the encoder for ``full``."""
+    """Of the head: all weights above the encoder's layers, a pooler among them; ``auto`` is ten times that of the encoder for ``full``."""
     warmup: float = Field(0.06, ge=0, lt=1)
     """Share of the steps in which the learning rate rises from 0."""
     schedule: Literal["linear", "cosine", "constant"] = "linear"

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from tunewright.data.formats.kinds import as_text, tell_mixed
 from tunewright.data.formats.rows import Notes
@@ -84,6 +83,8 @@ def _bytes(values: Any) -> Iterator[bytes]:
         values = pa.concat_arrays(values.chunks) if values.num_chunks else pa.nulls(0, values.type)
     kind = values.type
     if pa.types.is_string(kind) or pa.types.is_binary(kind):
+        import pyarrow.compute as pc  # as slow to load as pyarrow itself, and not needed for a sample
+
         yield pc.fill_null(pc.binary_length(values), -1).to_numpy(zero_copy_only=False).astype("<i8").tobytes()
         for value in values.drop_null().to_pylist():
             yield value.encode() if isinstance(value, str) else value

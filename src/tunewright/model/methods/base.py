@@ -19,18 +19,19 @@ class Method(Config):
     head_factor: ClassVar[float] = 10.0
     """The default learning rate of the head, over that of the other trained weights."""
 
-    def apply(self, model: nn.Module, new_modules: tuple[str, ...]) -> nn.Module:
+    def apply(self, model: nn.Module, head: tuple[str, ...]) -> nn.Module:
         """Make a model ready for training.
 
         Args:
             model: with its base weights loaded.
-            new_modules: paths of the modules whose weights the base checkpoint does not have; they are always trained and saved.
+            head: paths of the modules above the encoder's layers, those that the base checkpoint does not have among them; they are
+                always trained and saved.
         """
         raise NotImplementedError
 
-    def new_weights(self, model: nn.Module, new_modules: tuple[str, ...]) -> frozenset[str]:
-        """Names of the weights, in the model that ``apply`` gave, that belong to the new modules."""
-        return frozenset(name for name, _ in model.named_parameters() if name.startswith(tuple(f"{module}." for module in new_modules)))
+    def head_weights(self, model: nn.Module, head: tuple[str, ...]) -> frozenset[str]:
+        """Names of the weights, in the model that ``apply`` gave, that belong to the head."""
+        return frozenset(name for name, _ in model.named_parameters() if name.startswith(tuple(f"{module}." for module in head)))
 
     def save_adapter(self, model: nn.Module, folder: Path) -> bool:
         """Write the small artefact beside the model, where the method has one; False where it has none."""

@@ -11,5 +11,5 @@ if TYPE_CHECKING:
 class Full(Method):
     """Train every weight."""
 
-    def apply(self, model: nn.Module, new_modules: tuple[str, ...]) -> nn.Module:
+    def apply(self, model: nn.Module, head: tuple[str, ...]) -> nn.Module:
         return model

@@ -27,15 +27,15 @@ class LoRA(Method):
     rslora: bool = False
     """Scale by the square root of the rank (Kalajdzievski 2023, arXiv:2312.03732)."""
 
-    def apply(self, model: nn.Module, new_modules: tuple[str, ...]) -> nn.Module:
+    def apply(self, model: nn.Module, head: tuple[str, ...]) -> nn.Module:
         from peft import LoraConfig, get_peft_model
         from torch import nn
 
-        inside_new = tuple(f"{module}." for module in new_modules)
+        inside_head = tuple(f"{module}." for module in head)
         linear = [
             name
             for name, module in model.named_modules()
-            if isinstance(module, nn.Linear) and name not in new_modules and not name.startswith(inside_new) and module.weight.requires_grad
+            if isinstance(module, nn.Linear) and name not in head and not name.startswith(inside_head) and module.weight.requires_grad
         ]
         if not linear:
             raise UserError(
@@ -47,11 +47,11 @@ class LoRA(Method):
             lora_dropout=self.dropout,
             use_rslora=self.rslora,
             target_modules=linear,
-            modules_to_save=list(new_modules),
+            modules_to_save=list(head),
         )
         return cast("nn.Module", get_peft_model(cast(Any, model), config))
 
-    def new_weights(self, model: nn.Module, new_modules: tuple[str, ...]) -> frozenset[str]:
+    def head_weights(self, model: nn.Module, head: tuple[str, ...]) -> frozenset[str]:
         return frozenset(name for name, weight in model.named_parameters() if ".modules_to_save." in name and weight.requires_grad)
 
     def save_adapter(self, model: nn.Module, folder: Path) -> bool:

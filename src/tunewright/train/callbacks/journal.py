@@ -1,14 +1,13 @@
 from __future__ import annotations
 
 import json
-import math
 from pathlib import Path
 from typing import IO, Any
 
 from pydantic import PrivateAttr
 
 from tunewright.core.folder import append_line, read_lines, write_text
-from tunewright.train.run import Callback, Run
+from tunewright.train.run import Callback, Run, in_json
 
 
 class Journal(Callback):
@@ -40,13 +39,11 @@ class Journal(Callback):
             "memory": psutil.Process().memory_info().rss,
         }
         assert self._stream is not None
-        if not math.isfinite(run.grad_norm):
-            line["grad_norm"] = None  # JSON has no infinity; fp16 skips such a step
-        self._stream.write(json.dumps(line, allow_nan=False) + "\n")
+        self._stream.write(json.dumps(in_json(line), allow_nan=False) + "\n")
         self._stream.flush()
 
     def evaluated(self, run: Run) -> None:
-        self._event("evaluated", run, epoch=round(run.epoch, 4), scores=run.scores)
+        self._event("evaluated", run, epoch=round(run.epoch, 4), scores=in_json(run.scores))
 
     def saved(self, run: Run) -> None:
         self._event("saved", run)

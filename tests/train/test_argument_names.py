@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from tunewright.core.errors import BadConfig
+from tunewright.train.argument_names import OURS, TODAY, YESTERDAY
+from tunewright.train.settings import TrainSettings
+
+
+def test_the_names_of_today_are_those_of_the_installed_release() -> None:
+    from transformers import TrainingArguments
+
+    installed = {field.name for field in dataclasses.fields(TrainingArguments)}
+    assert len(installed) >= 90
+    assert sorted(installed - TODAY) == [] and sorted(TODAY - installed) == []
+
+
+def test_the_tables_do_not_contradict_each_other() -> None:
+    assert set(OURS) <= TODAY, "a key of ours owns a field that is no more"
+    assert not set(YESTERDAY) & TODAY, "a name of yesterday is back"
+    assert len(OURS) >= 45 and len(YESTERDAY) >= 30
+
+
+def test_the_keys_that_own_a_field_exist() -> None:
+    from tunewright.evaluate.settings import EvaluateSettings
+
+    own = [told for told in OURS.values() if told.startswith(("train.", "evaluate."))]
+    assert len(own) >= 25
+    for told in own:
+        section, _, rest = told.partition(".")
+        fields = {"train": TrainSettings, "evaluate": EvaluateSettings}[section].model_fields
+        assert rest.split()[0].strip("(),") in fields, told
+
+
+@pytest.mark.parametrize("name", sorted(OURS))
+def test_a_field_that_a_key_of_ours_owns_is_refused_by_naming_that_key(name: str) -> None:
+    with pytest.raises(BadConfig) as caught:
+        TrainSettings.read({"arguments": {name: 1}})
+    assert f"{name} is set by our key {OURS[name]}: write it there" in str(caught.value)
+
+
+@pytest.mark.parametrize("name", sorted(YESTERDAY))
+def test_a_name_of_earlier_releases_is_refused_with_what_serves_today(name: str) -> None:
+    with pytest.raises(BadConfig) as caught:
+        TrainSettings.read({"arguments": {name: 1}})
+    assert f"{name} is a name of older releases: {YESTERDAY[name]}" in str(caught.value)
+
+
+def test_an_unknown_name_is_told_with_the_nearest_that_may_be_used() -> None:
+    with pytest.raises(BadConfig, match=r"adam_beta_1 is no field of TrainingArguments. Did you mean 'adam_beta1'"):
+        TrainSettings.read({"arguments": {"adam_beta_1": 0.8}})
+
+
+def test_all_wrong_names_are_told_at_once() -> None:
+    with pytest.raises(BadConfig) as caught:
+        TrainSettings.read({"arguments": {"bf16": True, "no_cuda": True, "zzz": 1}, "epochs": 0})
+    assert len(caught.value.problems) == 2
+    assert all(name in str(caught.value) for name in ("bf16", "no_cuda", "zzz", "epochs"))

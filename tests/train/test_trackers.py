@@ -1,0 +1,196 @@
+"""Trackers are told what the journal writes, and what they wrote can be read back."""
+
+from __future__ import annotations
+
+import json
+import struct
+import sys
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from tunewright.core.errors import MissingExtra
+from tunewright.train.callbacks import TRACKERS
+from tunewright.train.run import Run, tell
+
+SETTINGS = {"train.epochs": 3, "data.source": "tickets.csv", "long": "x" * 900}
+NEEDS = {"mlflow": ("mlflow", "track"), "tensorboard": ("tensorboard", "track"), "wandb": ("wandb", "wandb")}
+
+
+def story(tracker: Any, folder: Path, stop: str = "", failed: bool = False, resumed_at: int = 0, name: str = "tickets-1") -> None:
+    """Two steps and an evaluation, as an engine tells them."""
+    tracker.describe(name, str(folder), SETTINGS)
+    run = Run(torch.nn.Linear(1, 1), total_steps=4, step=resumed_at, resumed_at=resumed_at)
+    tell([tracker], "fit_start", run)
+    for step in (resumed_at + 1, resumed_at + 2):
+        run.step, run.loss, run.learning_rate, run.grad_norm, run.epoch, run.tokens = step, 1 / step, 1e-3, 0.5, step / 2, step * 100
+        tell([tracker], "step_end", run)
+    run.scores = {"accuracy": 0.75, "recall/spam & more": 0.5}
+    tell([tracker], "evaluated", run)
+    tell([tracker], "saved", run)
+    run.stop, run.failed = stop, failed
+    tell([tracker], "fit_end", run)
+
+
+def test_every_tracker_is_tried_here() -> None:
+    assert set(NEEDS) == set(TRACKERS.places())
+
+
+@pytest.mark.parametrize("name", sorted(NEEDS))
+def test_a_tracker_whose_library_is_missing_is_told_before_anything_is_trained(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    tracker, (package, extra) = TRACKERS.build(name), NEEDS[name]
+    module = sys.modules[type(tracker).__module__]
+    monkeypatch.setattr(module, "find_spec", lambda wanted: None if wanted == package else find_spec(wanted))
+    with pytest.raises(MissingExtra, match=rf"The tracker {name} needs packages .*pip install 'tunewright\[{extra}\]'"):
+        tracker.check()
+
+
+def test_mlflow_needs_its_database_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    tracker = TRACKERS.build("mlflow")
+    monkeypatch.setattr(
+        sys.modules[type(tracker).__module__], "find_spec", lambda wanted: None if wanted == "alembic" else find_spec(wanted)
+    )
+    with pytest.raises(MissingExtra):
+        tracker.check()
+
+
+def test_a_missing_library_stops_the_plan_before_the_model_is_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tunewright.pipeline.recipe import build
+    from tunewright.pipeline.train import train
+
+    monkeypatch.setattr(sys.modules[TRACKERS.get("wandb").__module__], "find_spec", lambda wanted: None)
+    texts = "".join(f"the parcel number {number} is {word},{word}\n" for number in range(30) for word in ("late", "lost"))
+    (tmp_path / "t.csv").write_text("text,label\n" + texts)
+    values = {
+        "task": "text-classification",
+        "data": {"source": str(tmp_path / "t.csv")},
+        "model": {"base": "embedded"},
+        "output_dir": str(tmp_path),
+    }
+    with pytest.raises(MissingExtra, match="The tracker wandb"):
+        train(build({**values, "trackers": ["wandb"]}), tmp_path, "t", "tunewright train")
+    assert not (tmp_path / "runs").exists()
+
+
+def events(folder: Path) -> Any:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    found = EventAccumulator(str(folder))
+    found.Reload()
+    return found
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_tensorboard_can_be_read_back(tmp_path: Path, named: bool) -> None:
+    place = tmp_path / "elsewhere" if named else tmp_path / "run" / "tensorboard"
+    tracker = TRACKERS.build({"name": "tensorboard", "folder": str(place)} if named else "tensorboard")
+    tracker.check()
+    story(tracker, tmp_path / "run")
+    found = events(place)
+    assert [(one.step, one.value) for one in found.Scalars("train/loss")] == [(1, 1.0), (2, 0.5)]
+    assert {"train/learning_rate", "train/grad_norm", "train/epoch", "train/tokens", "validation/accuracy"} <= set(found.Tags()["scalars"])
+    assert [(one.step, one.value) for one in found.Scalars("validation/accuracy")] == [(2, 0.75)]
+    text = found.Tensors("settings/text_summary")[0].tensor_proto.string_val[0].decode()
+    assert "train.epochs: 3" in text and "data.source: tickets.csv" in text
+    assert named is not (tmp_path / "run" / "tensorboard").exists()
+
+
+def test_a_run_that_goes_on_takes_back_what_tensorboard_had_after_its_checkpoint(tmp_path: Path) -> None:
+    story(TRACKERS.build("tensorboard"), tmp_path)
+    story(TRACKERS.build("tensorboard"), tmp_path, resumed_at=1)
+    assert [one.step for one in events(tmp_path / "tensorboard").Scalars("train/loss")] == [1, 2, 3]
+
+
+def mlflow_run(uri: str, experiment: str = "tunewright") -> Any:
+    from mlflow.tracking import MlflowClient
+
+    client = MlflowClient(tracking_uri=uri)
+    found = client.get_experiment_by_name(experiment)
+    assert found is not None
+    (run,) = client.search_runs([found.experiment_id])
+    return client, run
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """One database for several experiments: making one takes seconds."""
+    return f"sqlite:///{tmp_path_factory.mktemp('mlflow') / 'shared.db'}"
+
+
+def test_mlflow_can_be_read_back_from_the_run_folder(tmp_path: Path) -> None:
+    tracker = TRACKERS.build("mlflow")
+    tracker.check()
+    story(tracker, tmp_path)
+    client, run = mlflow_run(f"sqlite:///{tmp_path / 'mlflow.db'}")
+    assert run.info.run_name == "tickets-1" and run.info.status == "FINISHED"
+    assert run.data.params["train.epochs"] == "3" and len(run.data.params["long"]) == 500
+    assert [(one.step, one.value) for one in client.get_metric_history(run.info.run_id, "train/loss")] == [(1, 1.0), (2, 0.5)]
+    assert run.data.metrics["validation/accuracy"] == 0.75
+    assert run.data.metrics["validation/recall/spam _ more"] == 0.5, "a name that MLflow takes"
+
+
+@pytest.mark.parametrize(
+    ("stop", "failed", "status"),
+    [("interrupted", False, "KILLED"), ("no better score in 3 evaluations", False, "FINISHED"), ("nan", True, "FAILED")],
+)
+def test_mlflow_is_told_how_the_run_ended_and_where_to_keep_it(tmp_path: Path, database: str, stop: str, failed: bool, status: str) -> None:
+    story(TRACKERS.build({"name": "mlflow", "uri": database, "experiment": status}), tmp_path, stop, failed)
+    _, run = mlflow_run(database, status)
+    assert run.info.status == status
+    assert not (tmp_path / "mlflow.db").exists()
+
+
+def written(path: Path) -> Iterator[bytes]:
+    """The records of a W&B file: 7 bytes of header, then blocks of 32 KiB; (checksum, length, kind) stands before each part of a record."""
+    data, at, record = path.read_bytes(), 7, b""
+    while at + 7 <= len(data):
+        if (room := 32768 - at % 32768) < 7:
+            at += room
+            continue
+        length, kind = struct.unpack("<HB", data[at + 4 : at + 7])
+        record += data[at + 7 : at + 7 + length]
+        at += 7 + length
+        if kind in (1, 4):  # whole, or the last part
+            yield record
+            record = b""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("project", ["tunewright", "other"])
+def test_wandb_keeps_an_offline_run_that_can_be_read_back(tmp_path: Path, project: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WANDB_MODE", "online")  # the recipe decides, not what lies about
+    tracker = TRACKERS.build({"name": "wandb", "project": project})
+    tracker.check()
+    story(tracker, tmp_path, failed=project == "other")
+    from wandb.proto.wandb_internal_pb2 import Record
+
+    (path,) = (tmp_path / "wandb").glob("offline-run-*/run-*.wandb")
+    records = [Record.FromString(data) for data in written(path)]
+    (begun,) = [one.run for one in records if one.HasField("run")]
+    assert (begun.project, begun.display_name) == (project, "tickets-1")
+    assert {item.key: json.loads(item.value_json) for item in begun.config.update}["train.epochs"] == 3
+    history = [
+        {"/".join(item.nested_key) or item.key: json.loads(item.value_json) for item in one.history.item}
+        for one in records
+        if one.HasField("history")
+    ]
+    assert [line["train/loss"] for line in history] == [1.0, 0.5]
+    assert history[-1]["validation/accuracy"] == 0.75
+    (ended,) = [one.exit for one in records if one.HasField("exit")]
+    assert ended.exit_code == (1 if project == "other" else 0)
+
+
+def test_wandb_is_online_only_when_the_recipe_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import wandb
+
+    asked: list[dict[str, Any]] = []
+    monkeypatch.setattr(wandb, "init", lambda **options: asked.append(options))
+    for spec in ("wandb", {"name": "wandb", "mode": "online"}):
+        tracker = TRACKERS.build(spec)
+        tracker.describe("tickets-1", str(tmp_path), {})
+        tracker.fit_start(Run(torch.nn.Linear(1, 1)))
+    assert [one["mode"] for one in asked] == ["offline", "online"]

@@ -1,0 +1,72 @@
+"""Two processes are one run: the same rows per step, the same weights, one journal."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from tests import tiny
+
+from tunewright.core.folder import read_lines
+
+SCRIPT = Path(__file__).with_name("two_processes.py")
+KINDS = ("single", "multi", "resumed")
+
+
+def start(command: list[str], base: Path, out: Path) -> None:
+    out.mkdir()
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE", "HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": ""}
+    done = subprocess.run(
+        [*command, str(SCRIPT), str(base), str(out), *KINDS], capture_output=True, text=True, check=False, env=environment, timeout=500
+    )
+    assert done.returncode == 0, done.stderr[-4000:]
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    root = tmp_path_factory.mktemp("processes")
+    base = tiny.base_folder(root / "base", hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
+    start([sys.executable], base, root / "one")
+    start([sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"], base, root / "two")
+    return root / "one", root / "two"
+
+
+def told(folder: Path, kind: str, process: int) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folder / f"{kind}-{process}.json").read_text())
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
+def test_two_processes_end_where_one_does(both: tuple[Path, Path], kind: str) -> None:
+    one, two = both
+    assert told(one, kind, 0)["processes"] == 1 and told(two, kind, 0)["processes"] == 2
+    wanted = torch.load(one / f"{kind}-0.pt", weights_only=True)
+    for process in (0, 1):
+        found = torch.load(two / f"{kind}-{process}.pt", weights_only=True)
+        for name, value in wanted.items():
+            torch.testing.assert_close(found[name], value, rtol=0, atol=1e-5, msg=lambda said, name=name: f"{name}: {said}")
+        alike = ("steps", "best", "score", "tokens", "epoch")
+        said = told(two, kind, process)
+        keys = alike if process == 0 else ("steps", "best", "score", "tokens")
+        assert [said[key] for key in keys] == [told(one, kind, 0)[key] for key in keys]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
+def test_one_journal_is_written_and_it_is_that_of_one_process(both: tuple[Path, Path], kind: str) -> None:
+    one, two = (read_lines(folder / kind / "events.jsonl") for folder in both)
+    assert [(line["event"], line["step"]) for line in one] == [(line["event"], line["step"]) for line in two]
+    steps = [(left, right) for left, right in zip(one, two, strict=True) if left["event"] == "step"]
+    assert len(steps) == 6
+    for left, right in steps:
+        assert left["tokens"] == right["tokens"]
+        assert left["loss"] == pytest.approx(right["loss"], abs=1e-5)
+        assert left["lr"] == right["lr"]
+        assert left["grad_norm"] == pytest.approx(right["grad_norm"], abs=1e-4)

@@ -1,0 +1,80 @@
+"""Run by torchrun, or by plain python: one small job, its weights and steps left in a folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+import torch
+from pydantic import PrivateAttr
+from tests import tiny
+
+from tunewright.train.callbacks.early_stop import EarlyStop
+from tunewright.train.callbacks.journal import Journal
+from tunewright.train.callbacks.signals import Signals
+from tunewright.train.checkpoint import latest
+from tunewright.train.hf import fit
+from tunewright.train.run import Callback, Run
+
+
+class StopAt(Callback):
+    """Asks for the end after one step."""
+
+    step: int
+    _seen: int = PrivateAttr(0)
+
+    def step_end(self, run: Run) -> None:
+        self._seen += 1
+        if run.step == self.step:
+            run.stop = "interrupted"
+
+
+def main(base: str, out: str, kind: str) -> None:
+    """Nineteen rows, eight a step: the last step of an epoch has three, which two processes cannot share evenly."""
+    process, processes = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
+    folder = Path(out) / kind
+    some = tiny.rows(19, multi_label=kind == "multi")
+    task = tiny.learned(some, multi_label=kind == "multi")
+    accumulate = 2 if kind == "multi" else 1
+
+    def job(*more: Callback, **options: Any) -> Any:
+        callbacks = [Signals(), EarlyStop(patience=9), *more, Journal(path=folder / "events.jsonl")]
+        settings = {
+            "epochs": 2,
+            "accumulate": accumulate,
+            "arguments": {"adam_epsilon": 1e-3},
+            "learning_rate": 1e-2,
+            "head_learning_rate": 1e-2,
+        }
+        made = tiny.job(folder, Path(base), some, task=task, callbacks=callbacks, **{**settings, **options})
+        from tunewright.data.batch import batches
+
+        order = batches([len(piece["input_ids"]) for piece in made.pieces], 8, 8 // (accumulate * processes), 3)
+        return tiny.without(made, order=order)
+
+    if kind == "resumed":
+        stopped = fit(job(StopAt(step=2)))
+        assert stopped.stop == "interrupted" and stopped.step == 2, "every process hears of it"
+        run = fit(job(StopAt(step=-1), resume=latest(folder)))
+    else:
+        run = fit(job())
+    torch.save(tiny.weights(run.model), Path(out) / f"{kind}-{process}.pt")
+    told = {
+        "steps": run.step,
+        "best": run.best_step,
+        "score": run.best_score,
+        "tokens": run.tokens,
+        "processes": processes,
+        "epoch": run.epoch,
+    }
+    (Path(out) / f"{kind}-{process}.json").write_text(json.dumps(told))
+
+
+if __name__ == "__main__":
+    for kind in sys.argv[3:]:
+        main(sys.argv[1], sys.argv[2], kind)
