@@ -44,9 +44,19 @@ def measure(name: str, settings: list[str], out: Path) -> dict[str, Any]:
 
 def table(results: list[dict[str, Any]]) -> str:
     """The results as a Markdown table."""
-    names = "set, settings, train / test rows, accuracy, macro F1, TF-IDF, majority, ours minus TF-IDF, training s, whole s, peak GB".split(
-        ", "
-    )
+    names = [
+        "set",
+        "settings",
+        "train / test rows",
+        "accuracy",
+        "macro F1",
+        "TF-IDF",
+        "majority",
+        "ours minus TF-IDF",
+        "training s",
+        "whole s",
+        "peak GB",
+    ]
     lines = ["| " + " | ".join(names) + " |", "|" + " --- |" * len(names)]
     for one in results:
         cells = [

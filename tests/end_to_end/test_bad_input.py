@@ -115,7 +115,8 @@ def test_a_policy_that_refuses_ends_with_three(tmp_path: Path, monkeypatch: pyte
     (tmp_path / "data.csv").write_text(GOOD + "the same words,good\nthe same words,bad\n")
     recipe = tmp_path / "recipe.yaml"
     recipe.write_text(
-        f"task: text-classification\ndata: {{source: data.csv, policy: {{conflicting-label: refuse}}}}\nmodel: {{base: embedded}}\noutput_dir: {tmp_path}\n"
+        "task: text-classification\ndata: {source: data.csv, policy: {conflicting-label: refuse}}\n"
+        f"model: {{base: embedded}}\noutput_dir: {tmp_path}\n"
     )
     status, words = told(monkeypatch, capsys, "run", str(recipe))
     assert status == 3 and "conflicting-label" in words

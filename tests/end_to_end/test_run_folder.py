@@ -18,10 +18,22 @@ from tunewright.core.folder import file_hash, read_json, read_lines
 
 pytestmark = pytest.mark.slow
 
-WANTED_FILES = (
-    "recipe.yaml manifest.json events.jsonl data.json looks.jsonl metrics.json report.html README.md model/model.safetensors "
-    "model/config.json model/tokenizer.json model/tunewright.json predictions/test.parquet predictions/validation.parquet"
-).split()
+WANTED_FILES = [
+    "recipe.yaml",
+    "manifest.json",
+    "events.jsonl",
+    "data.json",
+    "looks.jsonl",
+    "metrics.json",
+    "report.html",
+    "README.md",
+    "model/model.safetensors",
+    "model/config.json",
+    "model/tokenizer.json",
+    "model/tunewright.json",
+    "predictions/test.parquet",
+    "predictions/validation.parquet",
+]
 
 
 def test_the_folder_holds_what_the_design_says_and_no_pickle_where_a_model_is(trained_run: Path) -> None:

@@ -23,7 +23,7 @@ def by_name(facts: list[doctor.Fact]) -> dict[str, doctor.Fact]:
 
 def test_this_machine_has_what_is_needed(tmp_path):
     facts = by_name(doctor.doctor(tmp_path))
-    assert NEEDED <= set(facts) and {"python", "cores", "memory", "disk", "gpu", "cpu bf16", "network", "output folder"} <= set(facts)
+    assert set(facts) >= NEEDED and {"python", "cores", "memory", "disk", "gpu", "cpu bf16", "network", "output folder"} <= set(facts)
     assert not [fact for fact in facts.values() if fact.status == "lacks"]
     assert facts["packaged encoder"].status == "ok" and "as it shall be" in facts["packaged encoder"].found
     assert "extra dev" not in facts and facts["extra sentence"].status == "ok"
@@ -63,7 +63,9 @@ def test_a_damaged_encoder_lacks_and_a_missing_one_is_a_note(tmp_path):
     name = EMBEDDED_PACKAGE.replace("-", "_")
     info = tmp_path / f"{name}-0.1.0.dist-info"
     info.mkdir()
-    shutil.copy(str(distribution(EMBEDDED_PACKAGE).locate_file(f"{name}-{distribution(EMBEDDED_PACKAGE).version}.dist-info/METADATA")), info)
+    shutil.copy(
+        str(distribution(EMBEDDED_PACKAGE).locate_file(f"{name}-{distribution(EMBEDDED_PACKAGE).version}.dist-info/METADATA")), info
+    )
     code = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from tunewright.pipeline.doctor import _encoder; print(_encoder())"
 
     def encoder() -> str:

@@ -68,7 +68,11 @@ def test_text_and_label_are_found_among_ids_times_and_addresses(tmp_path):
     found = new([str(tmp_path / "tickets.csv")], tmp_path / "tickets.yaml")
     assert found.guess.columns == {"text": "body", "label": "queue"}
     assert found.guess.left_out.keys() == {"ticket_id", "created", "email", "minutes"}
-    assert "id" in found.guess.left_out["ticket_id"] and "date" in found.guess.left_out["created"] and "e-mail" in found.guess.left_out["email"]
+    assert (
+        "id" in found.guess.left_out["ticket_id"]
+        and "date" in found.guess.left_out["created"]
+        and "e-mail" in found.guess.left_out["email"]
+    )
     assert {choice["label"] for choice, _ in found.guess.others} == {"queue", "priority"}
 
 
@@ -90,11 +94,16 @@ def test_a_generated_dirty_table_of_tickets_gives_its_own_columns(tickets, tmp_p
 
 
 def test_pairs_of_texts_are_recognised_by_their_names():
-    rows = {"premise": [f"the man number {at} walks home" for at in range(40)], "hypothesis": [f"someone walks at {at}" for at in range(40)]}
+    rows = {
+        "premise": [f"the man number {at} walks home" for at in range(40)],
+        "hypothesis": [f"someone walks at {at}" for at in range(40)],
+    }
     found = guess(rows | {"label": ["yes", "no"] * 20}, "pairs")
     assert found.columns == {"text": "premise", "text_pair": "hypothesis", "label": "label"}
     assert found.others[0][0] == {"text": "premise", "label": "label"}
-    numbered = guess({f"{name[:3]}_sent{at}": values for at, (name, values) in enumerate(rows.items(), 1)} | {"label": ["yes", "no"] * 20}, "pairs")
+    numbered = guess(
+        {f"{name[:3]}_sent{at}": values for at, (name, values) in enumerate(rows.items(), 1)} | {"label": ["yes", "no"] * 20}, "pairs"
+    )
     assert numbered.columns["text"] == "pre_sent1" and "text_pair" not in numbered.columns, "names that only look alike make no pair"
 
 
@@ -148,7 +157,11 @@ def test_splits_of_a_folder_are_named(tmp_path):
     for name in ("train.jsonl", "dev.jsonl", "test.jsonl", "train_old.jsonl"):
         write_jsonl(tmp_path / "data" / name, ticket_rows())
     found = new([str(tmp_path / "data")], tmp_path / "recipe.yaml")
-    assert written(tmp_path / "recipe.yaml")["data"]["source"] == {"train": "data/train.jsonl", "validation": "data/dev.jsonl", "test": "data/test.jsonl"}
+    assert written(tmp_path / "recipe.yaml")["data"]["source"] == {
+        "train": "data/train.jsonl",
+        "validation": "data/dev.jsonl",
+        "test": "data/test.jsonl",
+    }
     assert "train_old.jsonl" in found.notes[0]
 
 
@@ -199,16 +212,22 @@ def test_a_column_name_with_a_line_break_stays_in_its_comment(tmp_path):
     ("columns", "message"),
     [
         ({"text": ["a b c", "d e f"]}, "has one column, 'text'.*Add the column with the labels.*delimiter"),
-        ({"text": [f"row number {at} is here" for at in range(30)], "other": [f"and this is {at} too" for at in range(30)]},
-         "no column of here looks like a label.*every row differs.*data.columns.label yourself"),
-        ({"text": [f"row number {at} is here" for at in range(30)], "label": ["spam"] * 30},
-         "all 30 rows of here.*same label, 'spam'.*at least two labels.*Shuffle"),
-        ({"text": [f"row number {at} is here" for at in range(30)], "score": [at / 7 for at in range(30)]},
-         "no column of here looks like a label.*'score', are for a regression.*into classes"),
+        (
+            {"text": [f"row number {at} is here" for at in range(30)], "other": [f"and this is {at} too" for at in range(30)]},
+            "no column of here looks like a label.*every row differs.*data.columns.label yourself",
+        ),
+        (
+            {"text": [f"row number {at} is here" for at in range(30)], "label": ["spam"] * 30},
+            "all 30 rows of here.*same label, 'spam'.*at least two labels.*Shuffle",
+        ),
+        (
+            {"text": [f"row number {at} is here" for at in range(30)], "score": [at / 7 for at in range(30)]},
+            "no column of here looks like a label.*'score', are for a regression.*into classes",
+        ),
         ({"id": list(range(30)), "label": ["a", "b"] * 15}, "no column of here looks like a text.*data.columns.text yourself"),
         ({"tokens": [["a", str(at)] for at in range(30)], "label": ["a", "b"] * 15}, "tokens with a tag for each are another task"),
     ],
-)  # fmt: skip
+)
 def test_a_table_that_is_no_classification_is_explained(columns, message):
     with pytest.raises(UserError, match=message):
         guess(columns, "here")
@@ -226,7 +245,7 @@ def test_a_recipe_is_never_written_over_unasked(tmp_path):
 
 
 def test_standard_input_and_missing_files_are_refused_with_the_next_step(tmp_path):
-    with pytest.raises(UserError, match="standard input cannot be read again.*Save it first"):
+    with pytest.raises(UserError, match=r"standard input cannot be read again.*Save it first"):
         new(["-"], tmp_path / "recipe.yaml")
     write_jsonl(tmp_path / "tickets.jsonl", ticket_rows())
     with pytest.raises(UserError, match=r"Did you mean .*tickets\.jsonl"):
@@ -253,18 +272,25 @@ def test_it_answers_at_once_and_loads_nothing_heavy(tmp_path):
         "print(sorted(heavy), time.process_time())"
     )
     arguments = [sys.executable, "-c", code, "new", str(source), "--out", str(tmp_path / "recipe.yaml")]
-    last = [subprocess.run(arguments + ["--overwrite"], capture_output=True, text=True, check=True).stdout.splitlines()[-1] for _ in range(2)]
+    last = [
+        subprocess.run([*arguments, "--overwrite"], capture_output=True, text=True, check=True).stdout.splitlines()[-1] for _ in range(2)
+    ]
     heavy, seconds = last[-1].rsplit(" ", 1)
     assert heavy == "[]"
     assert min(float(one.rsplit(" ", 1)[1]) for one in last) < 0.5, f"{seconds} s of processor time"
 
 
 SETS = {
-    "sms_spam": {"text": "text", "label": "label"}, "banking77": {"text": "text", "label": "label"}, "rotten_tomatoes": {"text": "text", "label": "label"},
-    "hate_offensive": {"text": "text", "label": "label"}, "rte": {"text": "premise", "text_pair": "hypothesis", "label": "label"},
-    "cola": {"text": "text", "label": "label"}, "tweet_eval/emotion": {"text": "text", "label": "label"},
-    "ag_news": {"text": "text", "label": "label"}, "sst2": {"text": "text", "label": "label"},
-}  # fmt: skip
+    "sms_spam": {"text": "text", "label": "label"},
+    "banking77": {"text": "text", "label": "label"},
+    "rotten_tomatoes": {"text": "text", "label": "label"},
+    "hate_offensive": {"text": "text", "label": "label"},
+    "rte": {"text": "premise", "text_pair": "hypothesis", "label": "label"},
+    "cola": {"text": "text", "label": "label"},
+    "tweet_eval/emotion": {"text": "text", "label": "label"},
+    "ag_news": {"text": "text", "label": "label"},
+    "sst2": {"text": "text", "label": "label"},
+}
 
 
 @pytest.mark.parametrize("name", SETS)
@@ -275,5 +301,5 @@ def test_public_data_sets_are_understood(name, real_data, tmp_path):
 
 
 def test_tagged_tokens_of_a_public_data_set_are_no_classification(real_data, tmp_path):
-    with pytest.raises(UserError, match="looks like a label.*lists that are no labels"):
+    with pytest.raises(UserError, match=r"looks like a label.*lists that are no labels"):
         new([str(real_data / "wnut17")], tmp_path / "recipe.yaml")

@@ -23,8 +23,29 @@ def problems(value: Any, rule: dict[str, Any], whole: dict[str, Any], path: str 
     """What a JSON Schema finds wrong: the keywords that ours uses, and an assertion that it uses no other."""
     if "$ref" in rule:
         rule = {**whole["$defs"][rule["$ref"].removeprefix("#/$defs/")], **{key: one for key, one in rule.items() if key != "$ref"}}
-    known = {"$schema", "$defs", "title", "description", "default", "examples", "type", "enum", "const", "anyOf", "properties", "required", "items",
-             "additionalProperties", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "minLength", "minItems", "pattern"}  # fmt: skip
+    known = {
+        "$schema",
+        "$defs",
+        "title",
+        "description",
+        "default",
+        "examples",
+        "type",
+        "enum",
+        "const",
+        "anyOf",
+        "properties",
+        "required",
+        "items",
+        "additionalProperties",
+        "minimum",
+        "maximum",
+        "exclusiveMinimum",
+        "exclusiveMaximum",
+        "minLength",
+        "minItems",
+        "pattern",
+    }
     assert set(rule) <= known, f"{path}: the schema uses {set(rule) - known}, which this test does not check"
     found = []
     if "anyOf" in rule and not any(problems(value, one, whole, path) == [] for one in rule["anyOf"]):
@@ -37,7 +58,7 @@ def problems(value: Any, rule: dict[str, Any], whole: dict[str, Any], path: str 
         found.append(f"{path}: not one of the names")
     if isinstance(value, (int, float)):
         found += [f"{path}: {key}" for key, wrong in _bounds(value) if key in rule and wrong(rule[key])]
-    if isinstance(value, str) and ("pattern" in rule and not re.search(rule["pattern"], value) or len(value) < rule.get("minLength", 0)):
+    if isinstance(value, str) and (("pattern" in rule and not re.search(rule["pattern"], value)) or len(value) < rule.get("minLength", 0)):
         found.append(f"{path}: pattern or length")
     if isinstance(value, list):
         found += [f"{path}: too few"] if len(value) < rule.get("minItems", 0) else []
@@ -56,8 +77,12 @@ def problems(value: Any, rule: dict[str, Any], whole: dict[str, Any], path: str 
 
 
 def _bounds(value: float) -> list[tuple[str, Any]]:
-    return [("minimum", lambda bound: value < bound), ("maximum", lambda bound: value > bound),
-            ("exclusiveMinimum", lambda bound: value <= bound), ("exclusiveMaximum", lambda bound: value >= bound)]  # fmt: skip
+    return [
+        ("minimum", lambda bound: value < bound),
+        ("maximum", lambda bound: value > bound),
+        ("exclusiveMinimum", lambda bound: value <= bound),
+        ("exclusiveMaximum", lambda bound: value >= bound),
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -68,8 +93,18 @@ def whole() -> dict[str, Any]:
 GOOD = [
     {},
     {"task": {"name": "text-classification", "multi_label": True, "separator": ";"}, "method": {"name": "lora", "rank": 8}},
-    {"data": {"source": {"train": "a.jsonl", "test": ["b.jsonl", "c.jsonl"]}, "columns": {"text": "body"}, "policy": {"conflicting-label": "drop"}}},
-    {"train": {"epochs": 1.5, "learning_rate": 1e-4, "max_steps": None, "arguments": {"adam_beta1": 0.8}}, "trackers": ["tensorboard"], "seed": 3},
+    {
+        "data": {
+            "source": {"train": "a.jsonl", "test": ["b.jsonl", "c.jsonl"]},
+            "columns": {"text": "body"},
+            "policy": {"conflicting-label": "drop"},
+        }
+    },
+    {
+        "train": {"epochs": 1.5, "learning_rate": 1e-4, "max_steps": None, "arguments": {"adam_beta1": 0.8}},
+        "trackers": ["tensorboard"],
+        "seed": 3,
+    },
 ]
 BROKEN = [
     {"modell": {}},
@@ -104,7 +139,9 @@ def test_what_the_schema_finds_wrong_the_recipe_refuses(change, whole):
 def test_every_key_and_every_section_is_described(whole):
     assert set(whole["properties"]) == set(Recipe.model_fields)
     sections = {"recipe": whole, **whole["$defs"]}
-    lacking = [f"{section}.{key}" for section, one in sections.items() for key, rule in one["properties"].items() if "description" not in rule]
+    lacking = [
+        f"{section}.{key}" for section, one in sections.items() for key, rule in one["properties"].items() if "description" not in rule
+    ]
     assert len(sections) >= 6 and not lacking
 
 

@@ -76,7 +76,7 @@ def test_nothing_is_written(tmp_path):
 
 
 def test_a_sample_of_nothing_is_refused(tmp_path):
-    with pytest.raises(UserError, match="--sample 0 shows nothing.*--sample 20"):
+    with pytest.raises(UserError, match=r"--sample 0 shows nothing.*--sample 20"):
         shown(tmp_path, 0)
 
 

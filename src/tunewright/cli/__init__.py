@@ -33,7 +33,9 @@ def _ended_by_hand(command: Callable[P, None]) -> Callable[P, None]:
         try:
             command(*args, **kwargs)
         except KeyboardInterrupt:
-            go_on = "A run that has checkpoints goes on with: tunewright train --resume RUN; anything else starts again with the same command"
+            go_on = (
+                "A run that has checkpoints goes on with: tunewright train --resume RUN; anything else starts again with the same command"
+            )
             raise Interrupted("interrupted; files that were being written are left out, finished ones stay", "", go_on) from None
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

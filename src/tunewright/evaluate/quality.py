@@ -18,7 +18,9 @@ from tunewright.tasks.base import Answer, Task
 Measure = Callable[[Any], dict[str, float]]
 
 
-def quality(task: Task, rows: Sequence[Row], answers: Sequence[Answer], extra: Sequence[Measure], resamples: int, seed: int) -> dict[str, Score]:
+def quality(
+    task: Task, rows: Sequence[Row], answers: Sequence[Answer], extra: Sequence[Measure], resamples: int, seed: int
+) -> dict[str, Score]:
     """Every score of the task, and those that the recipe adds, each with its 95 % bootstrap interval over the rows.
 
     Args:

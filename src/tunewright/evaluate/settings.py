@@ -13,7 +13,8 @@ class EvaluateSettings(Config):
     """What is measured, how often it is resampled, and what it is held against."""
 
     metrics: tuple[str, ...] = ()
-    """More scores, by name (``roc_auc``, ``top_5_accuracy``...) or your own as ``file.py:function``; computed during training and at the end."""
+    """More scores, by name (``roc_auc``, ``top_5_accuracy``...) or your own as ``file.py:function``; computed during training and at
+    the end."""
     baselines: tuple[Literal["majority", "tfidf"], ...] = ("majority", "tfidf")
     """Trivial models that are trained and scored on the same splits."""
     resamples: int = Field(1000, ge=100)

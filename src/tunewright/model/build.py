@@ -79,7 +79,8 @@ def skeleton(base: Base, settings: ModelSettings, task: Task, method: Method) ->
     if settings.pooling == "mean":
         from tunewright.model.mean_pooled import MeanPooled
 
-        plain: nn.Module = MeanPooled(transformers.AutoModel.from_config(base.config), task.head_settings()["num_labels"], 0.1)
+        encoder = cast(Any, transformers.AutoModel).from_config(base.config)
+        plain: nn.Module = MeanPooled(encoder, task.head_settings()["num_labels"], 0.1)
     else:
         config = _config(base, settings, task)
         plain = getattr(transformers, task.head).from_config(config)

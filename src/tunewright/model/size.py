@@ -102,7 +102,7 @@ def steps_to_time(costs: np.ndarray, rounds: int) -> list[int]:
 def mean_step_seconds(costs: np.ndarray, timed: Sequence[tuple[int, float]]) -> float:
     """Seconds of a step, on average over ``costs``, from some timed ones.
 
-    Timed steps of like cost are one point each, the median, with straight lines between: a busy moment of the machine weighs little.
+    Timed steps of like cost are one point each, their mean, with straight lines between.
 
     Args:
         costs: (steps,) of all steps of an epoch.
@@ -110,9 +110,10 @@ def mean_step_seconds(costs: np.ndarray, timed: Sequence[tuple[int, float]]) -> 
     """
     import numpy as np
 
-    ordered = np.array(sorted(timed), dtype=float)
+    ordered = np.array(sorted(timed, key=lambda one: one[0]), dtype=float)
     groups = np.array_split(ordered, min(len(QUANTILES), len(ordered)))
-    points, seconds = (np.array([np.median(group[:, column]) for group in groups]) for column in (0, 1))
+    points, place = np.unique([group[:, 0].mean() for group in groups], return_inverse=True)
+    seconds = np.bincount(place, [group[:, 1].mean() for group in groups]) / np.bincount(place)
     found = np.interp(costs, points, seconds)
     for at, outside in ((0, costs < points[0]), (-1, costs > points[-1])):
         found[outside] = seconds[at] * costs[outside] / points[at]

@@ -35,14 +35,16 @@ if TYPE_CHECKING:
 
 ROUNDS = 4
 """How often each chosen step is timed at most."""
+NEVER = 10**9
 LEAST_STEPS = 7
 BUDGET_S = 20.0
 """Seconds after which no further step is begun, once ``LEAST_STEPS`` were run."""
 LOOKED_AT_ROWS = 256
 """Validation rows whose scoring is timed."""
 DISK_BYTES = 1 << 24
-START_S = 8.0
-"""Seconds that a fresh process takes to load the libraries and prove a model on 64 rows. Measured: docs/lab-log.md."""
+AROUND_S = 25.0
+"""Seconds of a run on two cores that are no training: loading, the proof in a fresh process, baselines, intervals, the report. Measured:
+docs/lab-log.md."""
 GROWTH = 1.2
 """Resident memory of a whole run over that of the trial: batches of more shapes leave more holes, and the trained model is saved and loaded
 again beside itself. Measured: 1.19 to 1.25 (docs/lab-log.md)."""
@@ -120,9 +122,10 @@ def _seconds(plan: Plan, size: Size, costs: Any, watch: _Watch, looked: float, w
     looks, saves = looks_and_saves(steps, len(costs), train.evaluate_every, train.save_every)
     timed = [(int(costs[index]), seconds) for index, seconds in zip(watch.run, watch.seconds, strict=False)][1:]
     stepping = steps * mean_step_seconds(costs, timed)
-    seconds = stepping + looks * looked + saves * size.checkpoint_bytes * writing
+    warming = max(0.0, watch.seconds[0] - max(seconds for _, seconds in timed))  # the first step of a process is slow
+    seconds = warming + stepping + looks * looked + saves * size.checkpoint_bytes * writing
     tested = plan.dataset.summary()["splits"]["test"]["rows"] / max(len(plan.validation[0]), 1)
-    after = START_S + looked * (3 + tested) + (size.checkpoint_bytes + size.weight_bytes) * writing
+    after = AROUND_S + looked * (3 + tested) + (size.checkpoint_bytes + size.weight_bytes) * writing
     return {
         "train_seconds": round(seconds, 2),
         "total_seconds": round(seconds + after, 2),
@@ -190,7 +193,7 @@ def _trial(plan: Plan, model: nn.Module, steps: list[list[list[int]]], costs: An
     whole = [index for index, step in enumerate(steps) if len(step) == len(steps[0])]
     watch.run.extend(whole[index] for index in steps_to_time(costs[whole], ROUNDS))
     micro = [batch for index in watch.run for batch in steps[index]]
-    settings = recipe.train.model_copy(update={"max_steps": len(watch.run)})
+    settings = recipe.train.model_copy(update={"max_steps": len(watch.run), "evaluate_every": NEVER, "save_every": NEVER})
     job = Job(
         model=model,
         pieces=plan.train[1].pieces,

@@ -63,6 +63,7 @@ def train(recipe: Recipe, where: Path, stem: str, command: str, overwrite: bool 
         DataRefused, Diverged, ProofFailed, Interrupted, Terminated: each with its exit status.
     """
     calm_libraries()
+    _one_process()
     plan = make_plan(recipe, where, prepare(recipe, where))
     run = runs.claim(plan.asked, stem, overwrite)
     runs.begin(run, plan.recipe, where, command)
@@ -188,7 +189,8 @@ def _fit_and_save(run: Path, plan: Plan, checkpoint: Path | None) -> None:
         },
     )
     say(
-        f"Training {run.name}: {len(plan.train[0])} rows, {sizes['trainable']:,} of {sizes['parameters']:,} weights, {recipe.train.precision}"
+        f"Training {run.name}: {len(plan.train[0])} rows, "
+        f"{sizes['trainable']:,} of {sizes['parameters']:,} weights, {recipe.train.precision}"
     )
     module, _, attribute = ENGINES[recipe.train.engine].partition(":")
     done: Run = getattr(import_module(module), attribute)(job_of(run, plan, built, scores, checkpoint))
@@ -318,6 +320,14 @@ def _name_of_method(recipe: Recipe) -> str:
 
 def _count(model: nn.Module, trained: bool) -> int:
     return sum(weight.numel() for weight in model.parameters() if weight.requires_grad or not trained)
+
+
+def _one_process() -> None:
+    """Refuse several processes: the engine shares its work out over them, but a run folder has one writer, and that is not guarded yet."""
+    if _processes() > 1:
+        raise UserError(
+            f"{_processes()} processes were started", "A run is trained by one process for now", "Start tunewright by itself, without torchrun"
+        )
 
 
 def _processes() -> int:

@@ -1,0 +1,182 @@
+"""``tunewright check``: everything that can be known before a run, and an estimate that the run then keeps."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from importlib.metadata import distribution
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from tunewright.cli import app
+from tunewright.core.errors import BadConfig, MissingExtra, UserError
+from tunewright.core.folder import read_json
+from tunewright.pipeline import check, told
+from tunewright.pipeline.recipe import Recipe, build, read
+
+
+@pytest.fixture(scope="module")
+def bare_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The packaged encoder's configuration and tokenizer, without its weights."""
+    from tunewright.model.base import EMBEDDED_FOLDER, EMBEDDED_PACKAGE
+
+    folder = tmp_path_factory.mktemp("bare")
+    for file in Path(str(distribution(EMBEDDED_PACKAGE).locate_file(EMBEDDED_FOLDER))).glob("*.json"):
+        shutil.copy(file, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def recipe_file(tickets: Path, bare_encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("checked") / "tickets.yaml"
+    recipe = {
+        "task": "text-classification",
+        "data": {
+            "source": str(tickets / "tickets.csv"),
+            "columns": {"text": "body", "label": "queue"},
+            "policy": {"conflicting-label": "refuse"},
+        },
+        "model": {"base": str(bare_encoder), "max_tokens": 24},
+        "train": {"batch_size": 8, "epochs": 2},
+        "output_dir": str(path.parent / "out"),
+    }
+    path.write_text(json.dumps(recipe))
+    return path
+
+
+@pytest.fixture(scope="module")
+def checked(recipe_file: Path) -> tuple[str, dict[str, Any]]:
+    """What the command prints in words and as JSON."""
+    words = CliRunner().invoke(app, ["check", str(recipe_file), "--quiet"], catch_exceptions=False)
+    machine = CliRunner().invoke(app, ["check", str(recipe_file), "--quiet", "--json"], catch_exceptions=False)
+    assert words.exit_code == machine.exit_code == 0, "findings, refused ones too, are no error of check"
+    return words.stdout, json.loads(machine.stdout)
+
+
+def with_changes(recipe_file: Path, **changes: Any) -> Recipe:
+    return read(recipe_file, {key.replace("__", "."): value for key, value in changes.items()})
+
+
+def whole_check(recipe: Recipe) -> dict[str, Any]:
+    return check.look_at_model(recipe, Path(), check.look_at_data(recipe, Path()))
+
+
+def test_everything_wrong_in_a_recipe_is_told_at_once(recipe_file):
+    said = CliRunner().invoke(
+        app, ["check", str(recipe_file), "--set", "train.epoch=3", "--set", "model.max_token=9", "--set", "method=lorra"]
+    )
+    assert isinstance(said.exception, BadConfig) and said.stdout == ""
+    for part in ("3 problem(s)", "did you mean 'epochs'", "did you mean 'max_tokens'", "Did you mean 'lora'"):
+        assert part in str(said.exception)
+
+
+def test_rows_findings_and_splits_are_told_with_remedies(checked):
+    words, facts = checked
+    rows = facts["data"]["rows"]
+    assert rows["read"] == rows["kept"] + rows["quarantined"] and f"{rows['read']:,} rows read" in words
+    assert sum(one["rows"] for one in facts["data"]["splits"].values()) == rows["kept"]
+    assert {"exact-duplicate", "conflicting-label"} <= {one["rule"] for one in facts["data"]["findings"]}
+    assert "train: " in words and "recipe: data.policy." in words and "tickets.csv row " in words
+
+
+def test_what_the_recipe_refuses_is_said(checked):
+    words, facts = checked
+    assert facts["data"]["refused"] == ["conflicting-label"]
+    assert "The recipe refuses what was found: conflicting-label" in words and "exit status 3" in words
+
+
+def test_cut_rows_are_counted_per_split_and_label_and_the_test_split_only_counted(checked):
+    words, facts = checked
+    splits = facts["truncation"]["splits"]
+    assert set(splits) == {"train", "validation", "test"} and facts["truncation"]["max_tokens"] == 24
+    assert all(one["rows_cut"] > 0 and one["tokens"] > one["tokens_cut"] > 0 for one in splits.values())
+    assert sum(one["rows_cut"] for one in splits["train"]["labels"].values()) == splits["train"]["rows_cut"]
+    assert "by label: " in words and "counted only" in words
+
+
+def test_the_estimate_has_numbers_and_the_choices_their_price(checked):
+    words, facts = checked
+    found = facts["estimate"]
+    assert found["parameters"] == found["trainable"] > 22_000_000
+    train = facts["data"]["splits"]["train"]["rows"]
+    assert found["steps"] == 2 * -(-train // 8) and found["evaluations"] == 2
+    assert found["total_seconds"] > found["train_seconds"] > 0 and found["memory_bytes"] > found["checkpoint_bytes"]
+    methods = {one["value"]: one for one in facts["choices"] if one["setting"] == "method"}
+    assert methods["full"]["chosen"] and not methods["lora"]["chosen"]
+    assert (
+        methods["lora"]["trainable"] < 0.05 * methods["full"]["trainable"]
+        and methods["lora"]["training_bytes"] < methods["full"]["training_bytes"]
+    )
+    for part in ("Time: about", "Memory: about", "* method full: trains 22,", "pooling mean: ", "Next: tunewright run"):
+        assert part in words
+
+
+def test_nothing_is_written_and_no_weights_are_read(checked, recipe_file, bare_encoder):
+    assert [one.name for one in recipe_file.parent.iterdir()] == ["tickets.yaml"]
+    assert not list(bare_encoder.glob("*.safetensors")), "it was checked with a model that has no weights"
+
+
+def test_a_run_keeps_to_the_estimate(trained_run, tmp_path):
+    """Loosely: the tests share a busy machine and a process. ``benchmarks/estimates.py`` measures how close it is."""
+    recipe = read(trained_run / "recipe.yaml", {"output_dir": str(tmp_path)})
+    found = whole_check(recipe)["estimate"]
+    manifest, real = read_json(trained_run / "manifest.json"), read_json(trained_run / "metrics.json")["efficiency"]
+    assert (found["parameters"], found["trainable"], found["steps"]) == (
+        manifest["model"]["parameters"],
+        manifest["model"]["trainable"],
+        real["steps"],
+    )
+    assert 1 / 4 < found["train_seconds"] / real["train_seconds"] < 4
+    assert 1 / 2 < found["memory_bytes"] / real["peak_memory_bytes"] < 2
+
+
+def test_a_model_that_is_missing_is_told_after_the_findings(recipe_file):
+    said = CliRunner().invoke(app, ["check", str(recipe_file), "--set", "model.base=./nowhere"])
+    assert "rows read" in said.stdout and "the folder ./nowhere does not exist" in str(said.exception)
+
+
+def test_a_score_that_does_not_exist_is_told_before_a_run(recipe_file):
+    with pytest.raises(BadConfig, match=r"train.best_by.*'f1_makro'.*Did you mean 'f1_macro'"):
+        whole_check(with_changes(recipe_file, train__best_by="f1_makro"))
+
+
+def test_mean_pooling_without_its_library_names_the_extra(recipe_file, monkeypatch):
+    import importlib.util
+
+    there = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *more: None if name == "sentence_transformers" else there(name, *more))
+    with pytest.raises(MissingExtra, match=r"pip install 'tunewright\[sentence\]'"):
+        whole_check(with_changes(recipe_file, model__pooling="mean"))
+
+
+def test_a_model_that_does_not_fit_into_memory_is_not_tried(recipe_file, monkeypatch):
+    import psutil
+
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=int(2e8), total=int(2e8)))
+    found = whole_check(with_changes(recipe_file))
+    assert "alone take 0.4 GB, and 0.2 GB are free here; set method: lora" in found["estimate"]["train_seconds"]["not_measured"]
+    assert found["estimate"]["parameters"] > 22_000_000
+    assert "Time and memory: not measured: weights" in told.model(found)
+
+
+def test_steps_that_leave_the_finite_numbers_are_not_measured_and_say_why(recipe_file):
+    found = whole_check(with_changes(recipe_file, model__precision="float16", train__learning_rate=0.9, train__clip=0))["estimate"]
+    assert "a step of this run does not work here" in found["memory_bytes"]["not_measured"] and found["trainable"] > 22_000_000
+
+
+def test_little_memory_and_little_disk_are_warned_of(recipe_file, tmp_path):
+    recipe = build({**json.loads(recipe_file.read_text()), "output_dir": str(tmp_path / "not" / "yet")})
+    warned = list(check._warnings(recipe, {"memory_bytes": 10**15, "checkpoint_bytes": 10**15}))
+    assert "1000000.0 GB of memory" in warned[0] and "method: lora" in warned[0]
+    assert "checkpoints need about 3000000.0 GB" in warned[1] and "output_dir" in warned[1]
+    assert not list(check._warnings(recipe, {"memory_bytes": {"not_measured": "?"}, "checkpoint_bytes": 1}))
+
+
+def test_data_that_cannot_be_learned_from_is_explained(recipe_file, tmp_path):
+    (tmp_path / "rows.csv").write_text("body,queue\n" + "".join(f"order {at} is late,delivery\n" for at in range(40)))
+    with pytest.raises(UserError, match=r"have the label 'delivery'.*at least two labels"):
+        check.look_at_data(with_changes(recipe_file, data__source=str(tmp_path / "rows.csv")), tmp_path)
