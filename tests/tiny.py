@@ -140,7 +140,7 @@ def job(folder: Path, base: Path, some: Sequence[Mapping[str, Any]], **more: Any
         order=order or batches(lengths, train.batch_size, train.batch_size // train.accumulate, 3, train.bucket),
         collate=Collate(found.tokenizer, task.labels_pad),
         loss_fn=compose(task.forward, criterion),
-        count=criterion.count,
+        count=lambda batch: criterion.count(batch["labels"]),
         evaluate=evaluate or scores,
         best_by=train.best_by,
         higher_is_better=higher_is_better(train.best_by),

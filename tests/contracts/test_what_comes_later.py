@@ -66,7 +66,7 @@ def job(folder: Path, model: nn.Module, pieces: Sequence[Any], criterion: Criter
         order=order or batches([1] * len(pieces), train.batch_size, train.batch_size // train.accumulate, 0, bucket=False),
         collate=collate,
         loss_fn=compose(forward, criterion),
-        count=criterion.count,
+        count=lambda batch: criterion.count(batch["labels"]),
         evaluate=lambda _: {"score": 1.0},
         best_by="score",
         higher_is_better=True,
@@ -127,7 +127,7 @@ class Digits(Task):
         odds = self.forward(model, batch)
         return [one[mask.bool()].numpy() for one, mask in zip(odds, batch["attention_mask"], strict=True)]
 
-    def decode(self, row: Row, inferred: Sequence[Any], encoded: Encoded) -> Answer:
+    def decode(self, row: Row, inferred: Sequence[Any], encoded: Encoded, tokenizer: Any) -> Answer:
         total = np.zeros((encoded.tokens, 2))
         for window, odds in enumerate(inferred):
             inner = odds[1:-1]
@@ -184,7 +184,7 @@ class Shorten(Task):
         found: list[Any] = model.generate(**batch, max_new_tokens=6, do_sample=False).tolist()  # type: ignore[operator]
         return found
 
-    def decode(self, row: Row, inferred: Sequence[Any], encoded: Encoded) -> Answer:
+    def decode(self, row: Row, inferred: Sequence[Any], encoded: Encoded, tokenizer: Any) -> Answer:
         return {"ids": [one for one in inferred[0] if one != 0]}  # a real task needs the tokenizer here: see the decision
 
 

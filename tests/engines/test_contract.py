@@ -250,7 +250,7 @@ def told(scores: Sequence[float]) -> Callable[[Any], dict[str, float]]:
 def test_the_best_checkpoint_is_the_first_with_the_best_score(
     fit: Callable[[Any], Run], still: Path, tmp_path: Path, best_by: str, scores: list[float], best: int
 ) -> None:
-    from tunewright.train.hf import load_weights
+    from tunewright.train.checkpoint import load_weights
 
     job = tiny.job(
         tmp_path, still, tiny.rows(8), batch_size=2, evaluate_every=1, save_total_limit=1, best_by=best_by, evaluate=told(scores)

@@ -154,24 +154,24 @@ def test_settings_that_do_not_go_together_are_refused(settings: dict[str, Any], 
 
 
 def test_the_answer_is_the_likeliest_label_with_every_probability() -> None:
-    answer = TASK.decode({}, [np.array([1.0, 3.0, 2.0], np.float32)], ANSWER)
+    answer = TASK.decode({}, [np.array([1.0, 3.0, 2.0], np.float32)], ANSWER, None)
     total = math.exp(1) + math.exp(3) + math.exp(2)
     assert answer["label"] == "b"
     assert answer["probabilities"] == pytest.approx({"a": math.exp(1) / total, "b": math.exp(3) / total, "c": math.exp(2) / total})
-    assert sum(TASK.decode({}, [np.array([1e4, -1e4, 0])], ANSWER)["probabilities"].values()) == pytest.approx(1)
+    assert sum(TASK.decode({}, [np.array([1e4, -1e4, 0])], ANSWER, None)["probabilities"].values()) == pytest.approx(1)
 
 
 def test_several_labels_are_given_from_their_thresholds() -> None:
     logits = [np.array([0.0, -0.1, 2.0])]
-    answer = MULTI.decode({}, logits, ANSWER)
+    answer = MULTI.decode({}, logits, ANSWER, None)
     assert answer["label"] == ["a", "c"]
     assert answer["probabilities"] == pytest.approx({"a": 0.5, "b": 1 / (1 + math.exp(0.1)), "c": 1 / (1 + math.exp(-2))})
     strict = MULTI.model_copy(update={"thresholds": (0.6, 0.4, 0.9)})
-    assert strict.decode({}, logits, ANSWER)["label"] == ["b"]
+    assert strict.decode({}, logits, ANSWER, None)["label"] == ["b"]
 
 
 def answers(task: TextClassification, logits: list[list[float]]) -> list[Any]:
-    return [task.decode({}, [np.array(one)], ANSWER) for one in logits]
+    return [task.decode({}, [np.array(one)], ANSWER, None) for one in logits]
 
 
 def test_the_outcome_holds_wanted_and_given_side_by_side() -> None:

@@ -63,7 +63,14 @@ class Predictor:
 
         >>> specialist.predict(["where is my parcel?"])  # doctest: +SKIP
         [{'label': 'delivery', 'probabilities': {'billing': 0.01, ...}}]
+
+        Raises:
+            UserError: one row was given in place of a list.
         """
+        if isinstance(rows, (str, Mapping)):
+            raise UserError(
+                "one row was given", "A list of texts, pairs or rows is wanted", 'As in: specialist.predict(["where is my parcel?"])'
+            )
         return list(self.stream(map(_row, rows)))
 
     def stream(self, rows: Iterable[Row]) -> Iterator[Answer]:
@@ -77,7 +84,7 @@ class Predictor:
         inferred = self._infer([piece for one in encoded for piece in one.pieces])
         found, at = [], 0
         for row, one in zip(rows, encoded, strict=True):
-            found.append(self.task.decode(row, inferred[at : at + len(one.pieces)], one))
+            found.append(self.task.decode(row, inferred[at : at + len(one.pieces)], one, self.tokenizer))
             at += len(one.pieces)
         return found
 

@@ -188,8 +188,8 @@ def _trial(plan: Plan, model: nn.Module, steps: list[list[list[int]]], costs: An
     from tunewright.train import ENGINES
     from tunewright.train.callbacks.journal import Journal
 
-    recipe = plan.recipe
-    assert recipe.criterion is not None and recipe.train.best_by is not None
+    recipe, criterion = plan.recipe, plan.recipe.criterion
+    assert criterion is not None and recipe.train.best_by is not None
     whole = [index for index, step in enumerate(steps) if len(step) == len(steps[0])]
     watch.run.extend(whole[index] for index in steps_to_time(costs[whole], ROUNDS))
     micro = [batch for index in watch.run for batch in steps[index]]
@@ -199,8 +199,8 @@ def _trial(plan: Plan, model: nn.Module, steps: list[list[list[int]]], costs: An
         pieces=plan.train[1].pieces,
         order=lambda epoch: micro,
         collate=Collate(plan.base.tokenizer, recipe.task.labels_pad),
-        loss_fn=compose(recipe.task.forward, recipe.criterion),
-        count=recipe.criterion.count,
+        loss_fn=compose(recipe.task.forward, criterion),
+        count=lambda batch: criterion.count(batch["labels"]),
         evaluate=lambda _: {},
         best_by=recipe.train.best_by,
         higher_is_better=True,

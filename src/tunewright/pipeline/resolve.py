@@ -124,7 +124,12 @@ def _whole_path(asked: str, base: Base) -> str:
 def written(resolved: Recipe, asked: Recipe, reasons: Reasons) -> str:
     """The resolved recipe as YAML, each line with where its value came from: yours, default, or the reason of an ``auto``."""
     yours = set(_set_by_user(asked))
-    lines = ["# Every setting of this run. It runs again as it is: tunewright run recipe.yaml"]
+    again = (
+        "The rows came from memory: name their file under data.source to run it again"
+        if "<" in str(resolved.model_dump()["data"]["source"])
+        else "It runs again as it is: tunewright run recipe.yaml"
+    )
+    lines = [f"# Every setting of this run. {again}"]
     _write(lines, resolved.model_dump(mode="json"), "", 0, yours, reasons)
     return "\n".join(lines) + "\n"
 

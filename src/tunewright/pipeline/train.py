@@ -220,8 +220,8 @@ def job_of(
     from tunewright.tasks.collate import Collate
     from tunewright.train.run import Job, compose
 
-    recipe, train = plan.recipe, plan.recipe.train
-    assert recipe.criterion is not None and train.best_by is not None
+    recipe, train, criterion = plan.recipe, plan.recipe.train, plan.recipe.criterion
+    assert criterion is not None and train.best_by is not None
     lengths = plan.train[1].lengths
     order = batches(lengths, train.batch_size, train.batch_size // (train.accumulate * _processes()), recipe.seed, train.bucket)
     return Job(
@@ -229,8 +229,8 @@ def job_of(
         pieces=plan.train[1].pieces,
         order=order,
         collate=Collate(plan.base.tokenizer, recipe.task.labels_pad),
-        loss_fn=compose(recipe.task.forward, recipe.criterion),
-        count=recipe.criterion.count,
+        loss_fn=compose(recipe.task.forward, criterion),
+        count=lambda batch: criterion.count(batch["labels"]),
         evaluate=scores,
         best_by=train.best_by,
         higher_is_better=higher_is_better(train.best_by),
@@ -263,7 +263,7 @@ def _save_best(run: Path, plan: Plan, done: Run) -> None:
     from tunewright.model.predict import Predictor
     from tunewright.model.proof import prove, prove_batching
     from tunewright.tasks import TASKS
-    from tunewright.train.hf import load_weights
+    from tunewright.train.checkpoint import load_weights
 
     recipe, method = plan.recipe, plan.recipe.method
     limit = recipe.model.max_tokens
@@ -326,7 +326,9 @@ def _one_process() -> None:
     """Refuse several processes: the engine shares its work out over them, but a run folder has one writer, and that is not guarded yet."""
     if _processes() > 1:
         raise UserError(
-            f"{_processes()} processes were started", "A run is trained by one process for now", "Start tunewright by itself, without torchrun"
+            f"{_processes()} processes were started",
+            "A run is trained by one process for now",
+            "Start tunewright by itself, without torchrun",
         )
 
 

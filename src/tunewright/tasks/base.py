@@ -101,7 +101,7 @@ class Task(Config):
         found: np.ndarray = self.forward(model, batch).float().cpu().numpy()
         return list(found)
 
-    def decode(self, row: Row, inferred: Sequence[Any], encoded: Encoded) -> Answer:
+    def decode(self, row: Row, inferred: Sequence[Any], encoded: Encoded, tokenizer: Any) -> Answer:
         """What ``infer`` gave for the pieces of one row -> an answer in the words of the table."""
         raise NotImplementedError
 

@@ -140,7 +140,7 @@ class TextClassification(Task):
             return [float(name in wanted) for name in ids]
         return ids.get(names[0])
 
-    def decode(self, row: Row, inferred: Sequence[Any], encoded: Encoded) -> Answer:
+    def decode(self, row: Row, inferred: Sequence[Any], encoded: Encoded, tokenizer: Any) -> Answer:
         import numpy as np
 
         logits = np.asarray(inferred[0], dtype=np.float64)

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tunewright.core.errors import UserError
 from tunewright.core.folder import file_hash, read_json, tree_hashes, write_json
 
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
 HASHES = "hashes.json"
+WEIGHTS = "weights.safetensors"
 
 
 def seal(folder: Path) -> None:
@@ -57,3 +63,38 @@ def prune(root: Path, keep: int, best_step: int | None) -> None:
     spare = [folder for folder in folders[:-1] if step_of(folder) != best_step]
     for folder in spare[: max(0, len(folders) - keep)]:
         shutil.rmtree(folder)
+
+
+def save_weights(model: nn.Module, folder: Path) -> None:
+    """Write the trained weights of a model into a checkpoint that is being made."""
+    from safetensors.torch import save_file
+
+    save_file({name: value.detach().contiguous().cpu() for name, value in _kept(model)}, folder / WEIGHTS)
+
+
+def load_weights(model: nn.Module, checkpoint: Path) -> None:
+    """Put the trained weights of a checkpoint into a model of the same shape."""
+    from safetensors.torch import load_file
+
+    state = load_file(checkpoint / WEIGHTS, device="cpu")
+    unknown = set(state) - {name for name, _ in _kept(model)}
+    if unknown:
+        raise UserError(
+            f"{checkpoint} holds weights that this model does not have, as {sorted(unknown)[0]}",
+            "A checkpoint belongs to the recipe that wrote it",
+            "Train again with --overwrite",
+        )
+    model.load_state_dict(state, strict=False)
+
+
+def _kept(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    """What a checkpoint keeps of a model: the weights that are trained, and the buffers that are saved with a model."""
+    from torch import nn
+
+    saved = model.state_dict(keep_vars=True)
+    seen: set[int] = set()
+    for name, value in saved.items():
+        trained = value.requires_grad or not isinstance(value, nn.Parameter)
+        if trained and id(value) not in seen:
+            seen.add(id(value))
+            yield name, value

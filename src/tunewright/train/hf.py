@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,21 +11,19 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import torch
 from accelerate.utils import broadcast_object_list, gather_object
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
 from tunewright.core.errors import Diverged, UserError
 from tunewright.core.folder import clear_halves, read_json, whole, write_json
-from tunewright.train.checkpoint import prune, seal
+from tunewright.train.checkpoint import load_weights, prune, save_weights, seal
 from tunewright.train.run import Job, Run, in_json, tell
 from tunewright.train.share import EMPTY, Collated, Pieces, Share
 
 if TYPE_CHECKING:
     from tunewright.train.settings import TrainSettings
 
-WEIGHTS = "weights.safetensors"
 PROGRESS = "run.json"
 KEPT_OF_A_RUN = ("step", "epoch", "tokens", "seconds", "scores", "best_step", "best_score")
 """What a run that goes on must know of what it did before."""
@@ -38,7 +35,7 @@ def fit(job: Job) -> Run:
     """Drive a job to its end with the Hugging Face Trainer.
 
     The model of the returned run carries the weights of the last step; the best ones stand in the checkpoint
-    ``best_step`` (``load_weights``).
+    ``best_step`` (``checkpoint.load_weights``).
 
     Raises:
         Diverged: the loss or the gradient left the finite numbers; the update was not made.
@@ -58,30 +55,6 @@ def fit(job: Job) -> Run:
     run.model = trainer.accelerator.unwrap_model(trainer.model, keep_fp32_wrapper=False)  # answers are given without autocast
     tell(trainer.watchers, "fit_end", run)
     return run
-
-
-def load_weights(model: nn.Module, checkpoint: Path) -> None:
-    """Put the trained weights of a checkpoint into a model of the same shape."""
-    state = load_file(checkpoint / WEIGHTS, device="cpu")
-    unknown = set(state) - {name for name, _ in _kept(model)}
-    if unknown:
-        raise UserError(
-            f"{checkpoint} holds weights that this model does not have, as {sorted(unknown)[0]}",
-            "A checkpoint belongs to the recipe that wrote it",
-            "Train again with --overwrite",
-        )
-    model.load_state_dict(state, strict=False)
-
-
-def _kept(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
-    """What a checkpoint keeps of a model: the weights that are trained, and the buffers that are saved with a model."""
-    saved = model.state_dict(keep_vars=True)
-    seen: set[int] = set()
-    for name, value in saved.items():
-        trained = value.requires_grad or not isinstance(value, nn.Parameter)
-        if trained and id(value) not in seen:
-            seen.add(id(value))
-            yield name, value
 
 
 class _Trainer(Trainer):
@@ -124,7 +97,7 @@ class _Trainer(Trainer):
     def _get_num_items_in_batch(self, batch_samples: list[Any], device: torch.device) -> Tensor | None:
         if not batch_samples:
             return None
-        count = torch.tensor(sum(self.job.count(batch["labels"]) for batch in batch_samples if EMPTY not in batch), device=device)
+        count = torch.tensor(sum(self.job.count(batch) for batch in batch_samples if EMPTY not in batch), device=device)
         total: Tensor = self.accelerator.gather(count).sum()
         return total
 
@@ -132,7 +105,9 @@ class _Trainer(Trainer):
         share = 0.0 if inputs.pop(EMPTY, False) else 1.0
         loss = self.job.loss_fn(model, inputs)
         total = loss.total * share
-        tokens = inputs["attention_mask"].sum() if "attention_mask" in inputs else torch.tensor(0, device=total.device)
+        tokens = (
+            inputs["attention_mask"].sum() if "attention_mask" in inputs else torch.tensor(inputs["input_ids"].numel() if "input_ids" in inputs else 0, device=total.device)
+        )
         self._sums.append(torch.stack([total.detach().double(), tokens.double() * share]))
         # gradients are averaged over the processes, but the count is already that of all of them
         mean = total * self.accelerator.num_processes / num_items_in_batch
@@ -180,8 +155,7 @@ class _Trainer(Trainer):
         if self.args.should_save:
             with whole(self.job.folder / f"checkpoint-{run.step}") as half:
                 half.mkdir()
-                kept = _kept(cast(nn.Module, self.model))
-                save_file({name: value.detach().contiguous().cpu() for name, value in kept}, half / WEIGHTS)
+                save_weights(cast(nn.Module, self.model), half)
                 self._save_optimizer_and_scheduler(str(half))
                 self._save_scaler(str(half))
                 for name, state in chance.items():

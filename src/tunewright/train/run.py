@@ -108,8 +108,8 @@ class Job:
     """Epoch -> the indices of its micro-batches, in order; the same for the same epoch, always as many."""
     collate: Callable[[Sequence[Piece]], dict[str, Tensor]]
     loss_fn: LossFn
-    count: Callable[[Tensor], int]
-    """Labelled items of a batch, from its labels alone."""
+    count: Callable[[Batch], float]
+    """Labelled items of a batch, known without a forward pass."""
     evaluate: Callable[[nn.Module], dict[str, float]]
     """Scores on the validation rows; ``train.best_by`` is among them."""
     best_by: str
