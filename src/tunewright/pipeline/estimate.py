@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 ROUNDS = 4
 """How often each chosen step is timed at most."""
 NEVER = 10**9
-LEAST_STEPS = 7
+LEAST_STEPS = 8
 BUDGET_S = 20.0
 """Seconds after which no further step is begun, once ``LEAST_STEPS`` were run."""
 LOOKED_AT_ROWS = 256
@@ -47,7 +47,7 @@ AROUND_S = 25.0
 docs/lab-log.md."""
 GROWTH = 1.2
 """Resident memory of a whole run over that of the trial: batches of more shapes leave more holes, and the trained model is saved and loaded
-again beside itself. Measured: 1.19 to 1.25 (docs/lab-log.md)."""
+again beside itself. Measured: 1.0 to 1.4 (docs/lab-log.md)."""
 
 
 def estimate(plan: Plan) -> dict[str, Any]:
@@ -218,7 +218,9 @@ def _trial(plan: Plan, model: nn.Module, steps: list[list[list[int]]], costs: An
 def _scoring_seconds(plan: Plan, model: nn.Module) -> float:
     """Seconds of one look at all validation rows, from some of them. The score that chooses the checkpoint must be among theirs."""
     rows, encoded = plan.validation
-    chosen = sorted(generator(0, "trial").sample(range(len(rows)), min(LOOKED_AT_ROWS, len(rows))))
+    drawn = generator(0, "trial").sample(range(len(rows)), min(LOOKED_AT_ROWS, len(rows)))
+    by_length = sorted(range(len(rows)), key=lambda index: encoded.encoded[index].tokens)
+    chosen = sorted({*drawn, *by_length[-plan.recipe.evaluate.batch_size :]})  # the longest rows take the most memory
     few = replace(encoded, encoded=tuple(encoded.encoded[index] for index in chosen))
     began = time.perf_counter()
     scorer(replace(plan, validation=([rows[index] for index in chosen], few)))(model)

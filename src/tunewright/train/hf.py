@@ -106,7 +106,9 @@ class _Trainer(Trainer):
         loss = self.job.loss_fn(model, inputs)
         total = loss.total * share
         tokens = (
-            inputs["attention_mask"].sum() if "attention_mask" in inputs else torch.tensor(inputs["input_ids"].numel() if "input_ids" in inputs else 0, device=total.device)
+            inputs["attention_mask"].sum()
+            if "attention_mask" in inputs
+            else torch.tensor(inputs["input_ids"].numel() if "input_ids" in inputs else 0, device=total.device)
         )
         self._sums.append(torch.stack([total.detach().double(), tokens.double() * share]))
         # gradients are averaged over the processes, but the count is already that of all of them
