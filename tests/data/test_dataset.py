@@ -219,6 +219,7 @@ def test_the_summary_has_the_keys_that_a_report_reads(tmp_path):
         "splits",
         "never_trained",
         "test_without_label",
+        "rules",
         "findings",
     ]
     assert json.loads(json.dumps(summary)) == summary

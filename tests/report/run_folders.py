@@ -257,6 +257,7 @@ def _data(labels: Sequence[str], table: list[dict[str, Any]], rng: Random, sever
         "splits": splits,
         "never_trained": {},
         "test_without_label": 0,
+        "rules": {"empty-text": "drop", "leak-exact": "keep"},
         "findings": [
             {
                 "rule": "exact-duplicate",
