@@ -6,7 +6,7 @@ export OMP_WAIT_POLICY := PASSIVE
 export HF_HUB_OFFLINE := 1
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: demo test check install bench docs format system clean
+.PHONY: demo test test-lowest check install bench docs format system clean
 
 install: $(VENV)/.installed  ## the virtual environment and every package, pinned
 
@@ -37,6 +37,12 @@ check: install  ## the inner loop: format, lint, types, fast tests
 	$(BIN)/ruff check --fix .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -m "not slow"
+
+test-lowest: system  ## the tests on the oldest releases that pyproject.toml admits
+	$(PYTHON) -m venv .venv-lowest
+	.venv-lowest/bin/python -m pip install --quiet torch==$$(sed -n 's/^torch==//p' constraints-lowest.txt)
+	.venv-lowest/bin/python -m pip install --quiet -c constraints-lowest.txt -e '.[demo,sentence,track,wandb,dev]'
+	.venv-lowest/bin/python -m pytest
 
 bench: install  ## speed and quality, side by side with what a user would pick instead
 	$(BIN)/python -m benchmarks
