@@ -1,4 +1,4 @@
-"""From a table of business text to a fine-tuned, proven and served specialist model: one verb per stage.
+"""From a table of business text to a fine-tuned and proven specialist model: one verb per stage.
 
 >>> import tunewright
 >>> run = tunewright.run("tickets.yaml")  # doctest: +SKIP

@@ -372,6 +372,28 @@ def test_a_run_that_goes_on_ends_bit_for_bit_where_an_uninterrupted_one_does(
         assert [line["step"] for line in told if line["event"] == "resumed"] == [stop]
 
 
+def test_a_run_that_had_ended_early_and_was_killed_before_it_was_saved_trains_no_further(
+    fit: Callable[[Any], Run], still: Path, tmp_path: Path
+) -> None:
+    some = tiny.rows(16)
+    settings: dict[str, Any] = {"batch_size": 2, "evaluate_every": 1}
+
+    def job(*more: Callback, **parts: Any) -> Any:
+        callbacks = [EarlyStop(patience=2), *more, Journal(path=tmp_path / "events.jsonl")]
+        return tiny.job(tmp_path / "checkpoints", still, some, callbacks=callbacks, **settings, **parts)
+
+    first = fit(job(Watcher(), evaluate=told([0.5, 0.4, 0.3])))
+    watcher = Watcher()
+    again = fit(job(watcher, evaluate=told([]), resume=latest(tmp_path / "checkpoints")))
+    assert [event[0] for event in watcher._seen] == ["fit_start", "fit_end"], "no step, no look at the rows, no checkpoint"
+    assert (again.stop, again.failed) == ("no better score in 2 evaluations", False)
+    for name in ("step", "total_steps", "epoch", "tokens", "scores", "best_step", "best_score"):
+        assert getattr(again, name) == getattr(first, name), name
+    assert (again.step, again.total_steps, again.resumed_at, again.best_step) == (3, 8, 3, 1)
+    same(first.model, again.model)
+    assert [line["event"] for line in read_lines(tmp_path / "events.jsonl")][-2:] == ["resumed", "stopped"]
+
+
 def test_patience_is_remembered_by_a_run_that_goes_on(fit: Callable[[Any], Run], still: Path, tmp_path: Path) -> None:
     some, scores = tiny.rows(16), [0.5, 0.4, 0.3, 0.2]
     settings: dict[str, Any] = {"batch_size": 2, "evaluate_every": 1}

@@ -190,7 +190,7 @@ def test_what_a_sentence_encoder_declares_is_read(tmp_path: Path) -> None:
     assert declared_longest(str(tmp_path)) is None
 
 
-def test_revision_and_own_code_are_passed_on(bert: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_revision_is_passed_on_and_code_that_comes_with_a_model_is_never_run(bert: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import transformers
 
     seen: dict[str, tuple[Any, Any]] = {}
@@ -202,5 +202,5 @@ def test_revision_and_own_code_are_passed_on(bert: Path, monkeypatch: pytest.Mon
             return real(*args, **{**options, "revision": None})
 
         monkeypatch.setattr(kind, "from_pretrained", noted)
-    tiny.built(bert, tiny.learned(tiny.rows(6)), revision="v2", trust_remote_code=True)
-    assert list(seen.values()) == [("v2", True)] * 3
+    tiny.built(bert, tiny.learned(tiny.rows(6)), revision="v2")
+    assert list(seen.values()) == [("v2", False)] * 3

@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import struct
 import sys
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
+from pydantic import PrivateAttr
 
 from tunewright.core.errors import MissingExtra
 from tunewright.train.callbacks import TRACKERS
+from tunewright.train.callbacks.tracker import Tracker
 from tunewright.train.run import Run, tell
 
 SETTINGS = {"train.epochs": 3, "data.source": "tickets.csv", "long": "x" * 900}
 NEEDS = {"mlflow": ("mlflow", "track"), "tensorboard": ("tensorboard", "track"), "wandb": ("wandb", "wandb")}
 
 
-def story(tracker: Any, folder: Path, stop: str = "", failed: bool = False, resumed_at: int = 0, name: str = "tickets-1") -> None:
-    """Two steps and an evaluation, as an engine tells them."""
+def story(tracker: Any, folder: Path, stop: str = "", failed: bool = False, resumed_at: int = 0, name: str = "tickets-1") -> Any:
+    """Two steps and an evaluation, as an engine tells them. Returns what its checkpoint would keep of the tracker."""
     tracker.describe(name, str(folder), SETTINGS)
     run = Run(torch.nn.Linear(1, 1), total_steps=4, step=resumed_at, resumed_at=resumed_at)
     tell([tracker], "fit_start", run)
@@ -32,8 +36,10 @@ def story(tracker: Any, folder: Path, stop: str = "", failed: bool = False, resu
     run.scores = {"accuracy": 0.75, "recall/spam & more": 0.5}
     tell([tracker], "evaluated", run)
     tell([tracker], "saved", run)
+    state = json.loads(json.dumps(tracker.state()))
     run.stop, run.failed = stop, failed
     tell([tracker], "fit_end", run)
+    return state
 
 
 def test_every_tracker_is_tried_here() -> None:
@@ -159,6 +165,16 @@ def written(path: Path) -> Iterator[bytes]:
             record = b""
 
 
+def offline_runs(folder: Path) -> list[tuple[str, list[Any]]]:
+    """Name and records of every offline run, oldest first. ``finish`` does not wait for the process that writes them: here its end is."""
+    import wandb
+    from wandb.proto.wandb_internal_pb2 import Record
+
+    wandb.teardown()
+    paths = sorted((folder / "wandb").glob("offline-run-*/run-*.wandb"), key=lambda path: path.stat().st_mtime)
+    return [(path.stem, [Record.FromString(data) for data in written(path)]) for path in paths]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("project", ["tunewright", "other"])
 def test_wandb_keeps_an_offline_run_that_can_be_read_back(tmp_path: Path, project: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -166,10 +182,7 @@ def test_wandb_keeps_an_offline_run_that_can_be_read_back(tmp_path: Path, projec
     tracker = TRACKERS.build({"name": "wandb", "project": project})
     tracker.check()
     story(tracker, tmp_path, failed=project == "other")
-    from wandb.proto.wandb_internal_pb2 import Record
-
-    (path,) = (tmp_path / "wandb").glob("offline-run-*/run-*.wandb")
-    records = [Record.FromString(data) for data in written(path)]
+    ((_, records),) = offline_runs(tmp_path)
     (begun,) = [one.run for one in records if one.HasField("run")]
     assert (begun.project, begun.display_name) == (project, "tickets-1")
     assert {item.key: json.loads(item.value_json) for item in begun.config.update}["train.epochs"] == 3
@@ -188,9 +201,90 @@ def test_wandb_is_online_only_when_the_recipe_says_so(tmp_path: Path, monkeypatc
     import wandb
 
     asked: list[dict[str, Any]] = []
-    monkeypatch.setattr(wandb, "init", lambda **options: asked.append(options))
+
+    def init(**options: Any) -> Any:
+        asked.append(options)
+        return SimpleNamespace(id="abc")
+
+    monkeypatch.setattr(wandb, "init", init)
     for spec in ("wandb", {"name": "wandb", "mode": "online"}):
         tracker = TRACKERS.build(spec)
         tracker.describe("tickets-1", str(tmp_path), {})
         tracker.fit_start(Run(torch.nn.Linear(1, 1)))
     assert [one["mode"] for one in asked] == ["offline", "online"]
+
+
+def test_a_run_that_goes_on_is_told_in_the_same_mlflow_run(tmp_path: Path, database: str) -> None:
+    spec = {"name": "mlflow", "uri": database, "experiment": "goes on"}
+    state = story(TRACKERS.build(spec), tmp_path, stop="interrupted")
+    assert list(state) == ["id"]
+    later = TRACKERS.build(spec)
+    later.restore(state)
+    story(later, tmp_path, resumed_at=2)
+    client, run = mlflow_run(database, "goes on")
+    assert run.info.run_id == state["id"] and run.info.status == "FINISHED"
+    assert [one.step for one in client.get_metric_history(run.info.run_id, "train/loss")] == [1, 2, 3, 4]
+
+
+def test_an_mlflow_run_that_was_thrown_away_is_begun_again(tmp_path: Path, database: str) -> None:
+    tracker = TRACKERS.build({"name": "mlflow", "uri": database, "experiment": "thrown away"})
+    tracker.restore({"id": "0" * 32})
+    story(tracker, tmp_path, resumed_at=2)
+    _, run = mlflow_run(database, "thrown away")
+    assert run.info.run_id == tracker.state()["id"] != "0" * 32 and run.data.params["train.epochs"] == "3"
+
+
+@pytest.mark.slow
+def test_a_run_that_goes_on_is_told_under_the_same_wandb_id(tmp_path: Path) -> None:
+    state = story(TRACKERS.build("wandb"), tmp_path, stop="interrupted")
+    later = TRACKERS.build("wandb")
+    later.restore(state)
+    story(later, tmp_path, resumed_at=2)
+    names, parts = zip(*offline_runs(tmp_path), strict=True)
+    assert list(names) == [f"run-{state['id']}"] * 2, "two parts on the disk, which a sync puts into one run"
+    steps = [[one.history.step.num for one in part if one.HasField("history")] for part in parts]
+    assert steps == [[1, 2], [3, 4]]
+
+
+def test_a_wandb_run_is_resumed_only_when_there_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import wandb
+
+    asked: list[Any] = []
+
+    def init(**options: Any) -> Any:
+        asked.append((options["id"], options["resume"]))
+        return SimpleNamespace(id=options["id"] or "new")
+
+    monkeypatch.setattr(wandb, "init", init)
+    fresh, later = TRACKERS.build("wandb"), TRACKERS.build("wandb")
+    fresh.fit_start(Run(torch.nn.Linear(1, 1)))
+    later.restore(fresh.state())
+    later.fit_start(Run(torch.nn.Linear(1, 1)))
+    assert asked == [(None, None), ("new", "allow")] and later.state() == {"id": "new"}
+
+
+def test_a_checkpoint_keeps_the_id_and_a_run_that_goes_on_gets_it_back(tmp_path: Path) -> None:
+    from tests import tiny
+
+    from tunewright.train.checkpoint import latest
+    from tunewright.train.hf import fit
+
+    numbers = itertools.count(7)
+
+    class Numbered(Tracker):
+        """A service that gives each run a number."""
+
+        _told: list[str] = PrivateAttr(default_factory=list)
+
+        def fit_start(self, run: Run) -> None:
+            self._id = self._id or f"run {next(numbers)}"
+
+        def log(self, step: int, values: dict[str, float]) -> None:
+            self._told.append(self._id)
+
+    base, trackers = tiny.base_folder(tmp_path / "base"), (Numbered(), Numbered())
+    for tracker, steps, resume in zip(trackers, (1, 2), (None, tmp_path / "checkpoints"), strict=True):
+        tracker.describe("tickets-1", str(tmp_path), SETTINGS)
+        job = tiny.job(tmp_path / "checkpoints", base, tiny.rows(8), batch_size=4, max_steps=steps, callbacks=[tracker], save_every=1)
+        fit(tiny.without(job, resume=latest(resume) if resume else None))
+    assert trackers[1].state() == {"id": "run 7"} and set(trackers[1]._told) == {"run 7"}

@@ -21,7 +21,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    help="From a table of business text to a fine-tuned, proven and served specialist model. Example: tunewright demo --quick",
+    help="From a table of business text to a fine-tuned and proven specialist model. Example: tunewright demo --quick",
 )
 
 

@@ -14,6 +14,8 @@ from uuid import uuid4
 
 from tunewright.core.errors import UserError
 
+LOCK = ".lock"
+"""The file in a folder that tells which process writes there."""
 SMALLEST_ROOM = 1 << 16
 """Bytes; a disk with less than this is full."""
 
@@ -109,6 +111,41 @@ def whole(path: Path) -> Iterator[Path]:
                 shutil.rmtree(half, ignore_errors=True)
             else:
                 half.unlink(missing_ok=True)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Be the only writer of a folder. The kernel lets go of it when the process ends, however it ends.
+
+    Raises:
+        UserError: another process writes there, or the folder cannot be locked.
+    """
+    handle = _lock(folder)
+    try:
+        yield
+    finally:
+        os.close(handle)
+
+
+def _lock(folder: Path) -> int:
+    import fcntl  # Unix only: what never locks a folder loads without it
+
+    handle = None
+    try:
+        handle = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.ftruncate(handle, 0)
+        os.write(handle, str(os.getpid()).encode())
+        return handle
+    except OSError as error:
+        writer = os.pread(handle, 32, 0).decode("ascii", "replace") if handle is not None else ""
+        if handle is not None:
+            os.close(handle)
+        if isinstance(error, BlockingIOError):
+            raise UserError(
+                f"{folder} is being written by process {writer}", "One process at a time writes there", "Wait for it to end, or stop it"
+            ) from None
+        raise UserError(f"{folder} cannot be locked ({error.strerror or error})", "", "Choose another place with output_dir") from error
 
 
 def append_line(path: Path, value: Any) -> None:

@@ -49,6 +49,8 @@ class Chunk:
 
     rows: pa.Table
     bad: tuple[BadRow, ...]
+    findings: tuple[Finding, ...] = ()
+    """What was found out since the chunk before. What only the end of a file tells comes with a chunk of no rows."""
 
 
 @dataclass(frozen=True)
@@ -135,11 +137,16 @@ def batches(source: Any, batch_rows: int = 8192) -> Iterator[Chunk]:
     Raises:
         UserError: as ``read`` does, as soon as it is known.
     """
-    for opened in _opened(source, Notes(str(source) if isinstance(source, str) else "the source"), whole=True, spool=False):
+    general = Notes(str(source) if isinstance(source, str) else "the source")
+    for opened in _opened(source, general, whole=True, spool=False):
+        last: pa.Table | None = None
         for part in opened.parts(batch_rows):
-            yield Chunk(_arrow(part, opened.notes), part.bad)
+            last = _arrow(part, opened.notes)
+            yield Chunk(last, part.bad, _taken(general, opened.notes))
         opened.finish(0)
         opened.refuse_nothing()
+        if last is not None and (findings := _taken(general, opened.notes)):
+            yield Chunk(last.slice(0, 0), (), findings)
 
 
 def read(source: Any) -> Table:
@@ -256,6 +263,14 @@ def _opened(source: Any, general: Notes, whole: bool, spool: bool) -> Iterator[_
             yield _Opened(file, notes, file)
         finally:
             file.close()
+
+
+def _taken(*several: Notes) -> tuple[Finding, ...]:
+    """The findings that were not handed on yet."""
+    found = tuple(finding for notes in several for finding in notes.findings[notes.handed_on :])
+    for notes in several:
+        notes.handed_on = len(notes.findings)
+    return found
 
 
 def _arrow(part: Part, notes: Notes) -> pa.Table:

@@ -14,6 +14,7 @@ from tunewright.core.folder import whole
 from tunewright.core.schema import Row, Score
 from tunewright.metrics.intervals import bootstrap
 from tunewright.tasks.base import Answer, Task
+from tunewright.tasks.text_classification import probability_of
 
 Measure = Callable[[Any], dict[str, float]]
 
@@ -34,7 +35,7 @@ def quality(
     outcome = task.outcome(rows, answers)
     found = bootstrap(outcome, task.measure, array_generator(seed, "bootstrap"), resamples=resamples, rows=task.rows_behind(outcome))
     for measure in extra:
-        found.update(bootstrap(outcome, measure, array_generator(seed, "bootstrap"), resamples=min(resamples, 200)))
+        found.update(bootstrap(outcome, measure, array_generator(seed, "bootstrap"), resamples=resamples))
     return dict(found)
 
 
@@ -47,15 +48,7 @@ def write_predictions(path: Path, task: Task, rows: Sequence[Row], answers: Sequ
     columns: dict[str, Any] = {name: [row.get(name) for row in rows] for name in ("_file", "_row", *texts)}
     columns["wanted"] = [row.get("label") for row in rows]
     columns["label"] = [answer["label"] for answer in answers]
-    columns["probability"] = [_probability(answer) for answer in answers]
+    columns["probability"] = [probability_of(answer) for answer in answers]
     columns["probabilities"] = [list(answer["probabilities"].values()) for answer in answers]
     with whole(path) as half:
         pq.write_table(pa.table(columns), half, compression="zstd")
-
-
-def _probability(answer: Answer) -> float:
-    """How sure the model is of what it answered; with several labels, of the least sure one given, or that none is right."""
-    probabilities, label = answer["probabilities"], answer["label"]
-    if isinstance(label, str):
-        return float(probabilities[label])
-    return float(min((probabilities[name] for name in label), default=1 - max(probabilities.values(), default=0.0)))

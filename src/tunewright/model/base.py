@@ -48,12 +48,12 @@ def find(settings: ModelSettings, head: str, where: Path | None = None) -> Base:
     from transformers import AutoConfig, AutoTokenizer
 
     place = _place(settings.base, where)
-    options = {"revision": settings.revision, "trust_remote_code": settings.trust_remote_code}
+    options = {"revision": settings.revision, "trust_remote_code": False}
     try:
         config = AutoConfig.from_pretrained(place, **options)
     except (OSError, ValueError, KeyError) as error:
         raise _unreadable(settings.base, error) from error
-    _suits(settings.base, config, head, settings.trust_remote_code)
+    _suits(settings.base, config, head)
     try:
         tokenizer = AutoTokenizer.from_pretrained(place, **options)
     except (OSError, ValueError, KeyError, ImportError, AttributeError, TypeError) as error:
@@ -133,11 +133,11 @@ def embedded_folder() -> Path:
     return folder
 
 
-def _suits(name: str, config: Any, head: str, own_code: bool) -> None:
+def _suits(name: str, config: Any, head: str) -> None:
     import transformers
 
     known = getattr(transformers, head)._model_mapping
-    if type(config) in known or own_code:
+    if type(config) in known:
         return
     raise UserError(
         f"model.base {name!r} is of the kind {config.model_type!r}, which has no {head.removeprefix('AutoModelFor')} head",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -88,9 +89,19 @@ def skeleton(base: Base, settings: ModelSettings, task: Task, method: Method) ->
 
 
 def save(
-    model: nn.Module, folder: Path, tokenizer: Any, task: Task, task_spec: dict[str, Any], settings: ModelSettings, max_tokens: int
+    model: nn.Module,
+    folder: Path,
+    tokenizer: Any,
+    task: Task,
+    task_spec: dict[str, Any],
+    settings: ModelSettings,
+    max_tokens: int,
+    roles: Sequence[str] | None = None,
 ) -> None:
-    """Write a plain, complete model so that Hugging Face alone loads it, with what tunewright must know beside it."""
+    """Write a plain, complete model so that Hugging Face alone loads it, with what tunewright must know beside it.
+
+    ``roles`` are those that the training rows had; left out, the folder does not say what a row must have.
+    """
     tokenizer.model_max_length = max_tokens
     with whole(folder) as half:
         half.mkdir()
@@ -100,7 +111,8 @@ def save(
         else:
             cast(Any, model).save_pretrained(str(half))
             tokenizer.save_pretrained(str(half))
-        write_json(half / SPECIALIST, {"task": task_spec, "max_tokens": max_tokens, "pooling": settings.pooling})
+        known = {} if roles is None else {"roles": list(roles)}
+        write_json(half / SPECIALIST, {"task": task_spec, **known, "max_tokens": max_tokens, "pooling": settings.pooling})
 
 
 def _with_head(base: Base, settings: ModelSettings, task: Task) -> tuple[nn.Module, tuple[str, ...]]:
@@ -177,7 +189,7 @@ def _load(kind: Any, base: Base, settings: ModelSettings, **more: Any) -> tuple[
             base.place,
             dtype=getattr(torch, settings.precision),
             revision=settings.revision,
-            trust_remote_code=settings.trust_remote_code,
+            trust_remote_code=False,
             output_loading_info=True,
             **more,
         )

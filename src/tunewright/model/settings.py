@@ -26,5 +26,3 @@ class ModelSettings(Config):
     """Of the weights while they are trained and when they are saved."""
     revision: str | None = None
     """Branch, tag or commit of a Hub id."""
-    trust_remote_code: bool = False
-    """Run Python code that comes with the model. Only for publishers you trust."""

@@ -37,6 +37,7 @@ def evaluate(run: Path, command: str) -> dict[str, Any]:
 
     Raises:
         UserError: the run has no model, or its dataset is gone or damaged.
+        ProofFailed: the model is not the one that was proved.
     """
     from tunewright.data.dataset import Dataset
     from tunewright.metrics.own import resolve
@@ -44,7 +45,9 @@ def evaluate(run: Path, command: str) -> dict[str, Any]:
 
     calm_libraries()
     began = time.monotonic()
-    manifest, facts, recipe = read_json(run / "manifest.json"), read_json(run / "data.json"), read(run / "recipe.yaml")
+    manifest = runs.served(run)
+    runs.verify(run, manifest)
+    facts, recipe = read_json(run / "data.json"), read(run / "recipe.yaml")
     dataset = Dataset.open(Path(facts["folder"]))
     predictor = Predictor.load(run / "model", recipe.evaluate.batch_size)
     extra = [resolve(spec, Path(manifest["recipe_folder"])) for spec in recipe.evaluate.metrics]

@@ -8,13 +8,19 @@ from pathlib import Path
 def report(run: Path) -> Path:
     """Write ``report.html`` and ``README.md`` (the model card, also into ``model/``) anew; returns the page.
 
+    A run whose ``model/`` was taken away still has its report.
+
     Raises:
         UserError: the folder is no run.
+        ProofFailed: the model in it is not the one that was proved.
     """
-    from tunewright.core.folder import write_bytes
-    from tunewright.pipeline.runs import update
+    from tunewright.core.folder import read_json, write_bytes
+    from tunewright.pipeline.runs import update, verify
     from tunewright.report import card, page
 
+    manifest = read_json(run / "manifest.json")
+    if "served" in manifest and (run / "model").is_dir():
+        verify(run, manifest)
     written = page.write(run)
     readme = card.write(run)
     if (run / "model").is_dir():

@@ -102,7 +102,7 @@ def resolve(recipe: Recipe, base: Base, task: Task, tokens: tuple[int, str], whe
 
 
 def absolute(recipe: Recipe, folder: Path) -> dict[str, Any]:
-    """The sections that name files, with whole paths where the files are found from ``folder``."""
+    """What names files and folders, with whole paths: files are found from ``folder``, ``output_dir`` from where the command is given."""
     from tunewright.data.source import found
 
     source = recipe.data.source
@@ -114,7 +114,11 @@ def absolute(recipe: Recipe, folder: Path) -> dict[str, Any]:
     metrics = tuple(
         str(folder.resolve() / spec) if ".py:" in spec and not Path(spec).is_absolute() else spec for spec in recipe.evaluate.metrics
     )
-    return {"data": recipe.data.model_copy(update={"source": whole}), "evaluate": recipe.evaluate.model_copy(update={"metrics": metrics})}
+    return {
+        "data": recipe.data.model_copy(update={"source": whole}),
+        "evaluate": recipe.evaluate.model_copy(update={"metrics": metrics}),
+        "output_dir": str(Path(recipe.output_dir).resolve()),
+    }
 
 
 def _whole_path(asked: str, base: Base) -> str:

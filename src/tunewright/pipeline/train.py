@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tunewright.core.chance import seed_for
-from tunewright.core.errors import BadConfig, Interrupted, Problem, Terminated, UserError, hint
-from tunewright.core.folder import file_hash, read_json, write_json, write_text
+from tunewright.core.errors import BadConfig, Interrupted, Problem, ProofFailed, Terminated, UserError, hint
+from tunewright.core.folder import file_hash, locked, read_json, write_json, write_text
 from tunewright.core.log import calm_libraries, say
 from tunewright.core.schema import Row
 from tunewright.pipeline import runs
@@ -64,12 +65,16 @@ def train(recipe: Recipe, where: Path, stem: str, command: str, overwrite: bool 
     """
     calm_libraries()
     _one_process()
+    runs.may_claim(recipe, overwrite)
     plan = make_plan(recipe, where, prepare(recipe, where))
+    built, scores = _build(plan), scorer(plan)
+    scores(built.model)  # a score by that name, and metrics of the user's own, fail here: no run is begun, no epoch is lost
     run = runs.claim(plan.asked, stem, overwrite)
-    runs.begin(run, plan.recipe, where, command)
-    write_text(run / "recipe.yaml", written(plan.recipe, plan.asked, plan.reasons))
-    write_json(run / "data.json", data_facts(plan))
-    _fit_and_save(run, plan, None)
+    with runs.begun(run):
+        runs.begin(run, plan.recipe, where, command)
+        write_text(run / "recipe.yaml", written(plan.recipe, plan.asked, plan.reasons))
+        write_json(run / "data.json", data_facts(plan))
+        _fit_and_save(run, plan, built, scores, None)
     return run
 
 
@@ -77,23 +82,32 @@ def resume(run: Path) -> Path:
     """Go on with a run that was stopped, from its newest whole checkpoint.
 
     Raises:
-        UserError: the run is finished, or there is no checkpoint or dataset to go on from.
+        UserError: the run is finished or another process writes it, or there is no checkpoint or dataset to go on from.
+        Diverged, ProofFailed, Interrupted, Terminated: each with its exit status.
     """
+    calm_libraries()
+    _one_process()
+    with locked(run):
+        manifest = read_json(run / "manifest.json")
+        if manifest["status"] == runs.FAILED:
+            runs.served(run)
+        if manifest["status"] != "training":
+            raise UserError(f"the run {run} is finished", "Only a run that was stopped can go on", f"Measure it: tunewright evaluate {run}")
+        _go_on(run, manifest)
+    return run
+
+
+def _go_on(run: Path, manifest: dict[str, Any]) -> None:
     from tunewright.data.dataset import Dataset
     from tunewright.train.checkpoint import latest
 
-    calm_libraries()
-    manifest = read_json(run / "manifest.json")
-    if manifest.get("status") != "training":
-        raise UserError(f"the run {run} is finished", "Only a run that was stopped can go on", f"Measure it: tunewright evaluate {run}")
     checkpoint = latest(run / "checkpoints")
     recipe = read(run / "recipe.yaml")
     facts = read_json(run / "data.json")
     dataset = Dataset.open(Path(facts["folder"])).learned_by(recipe.task)
     plan = make_plan(recipe, Path(manifest["recipe_folder"]), dataset)
     say(f"Going on with {run} from step {checkpoint.name.rpartition('-')[2]}")
-    _fit_and_save(run, plan, checkpoint)
-    return run
+    _fit_and_save(run, plan, _build(plan), scorer(plan), checkpoint)
 
 
 def make_plan(recipe: Recipe, where: Path, dataset: Dataset) -> Plan:
@@ -162,17 +176,19 @@ def scorer(plan: Plan) -> Callable[[nn.Module], dict[str, float]]:
     return evaluate
 
 
-def _fit_and_save(run: Path, plan: Plan, checkpoint: Path | None) -> None:
+def _build(plan: Plan) -> Built:
+    from tunewright.model.build import build
+
+    recipe = plan.recipe
+    return build(plan.base, recipe.model, recipe.task, recipe.method, seed_for(recipe.seed, "head"))
+
+
+def _fit_and_save(run: Path, plan: Plan, built: Built, scores: Callable[[nn.Module], dict[str, float]], checkpoint: Path | None) -> None:
     from importlib import import_module
 
-    from tunewright.model.build import build
     from tunewright.train import ENGINES
 
     recipe = plan.recipe
-    built = build(plan.base, recipe.model, recipe.task, recipe.method, seed_for(recipe.seed, "head"))
-    scores = scorer(plan)
-    if checkpoint is None:
-        scores(built.model)  # a score by that name, and metrics of the user's own, fail here and not after an epoch
     sizes = {"parameters": _count(built.model, False), "trainable": _count(built.model, True)}
     runs.update(
         run,
@@ -258,7 +274,33 @@ def _callbacks(run: Path, plan: Plan) -> list[Callback]:
 
 
 def _save_best(run: Path, plan: Plan, done: Run) -> None:
-    """Put the best checkpoint's weights back, save the model complete, load it in a fresh process and compare."""
+    """Put the best checkpoint's weights back, save the model complete, prove it, and only then give it the name that is served."""
+    try:
+        proof = _save_and_prove(run, plan, done)
+    except ProofFailed:
+        runs.update(run, {"status": runs.FAILED, "ended": runs.now()})
+        raise
+    for name in ("adapter", "model"):
+        _give_its_name(run / name)
+    weights = file_hash(run / runs.WEIGHTS)
+    write_json(run / "metrics.json", {"efficiency": _efficiency(run, plan, done), "proof": proof})
+    best = plan.recipe.train.best_by
+    runs.update(
+        run,
+        {
+            "status": "trained",
+            "ended": runs.now(),
+            "served": {"step": done.best_step, "sha256": weights, "by": best, "value": done.best_score},
+        },
+    )
+    say(
+        f"Serving checkpoint {done.best_step} of {done.step} steps ({best} {done.best_score:.4f} on validation), "
+        f"weights sha256 {weights[:12]}; proved on {proof['rows']} rows"
+    )
+
+
+def _save_and_prove(run: Path, plan: Plan, done: Run) -> dict[str, Any]:
+    """The evidence; the model stands in ``model.unproved/``, which nothing serves."""
     from tunewright.model.build import save
     from tunewright.model.predict import Predictor
     from tunewright.model.proof import prove, prove_batching
@@ -273,27 +315,21 @@ def _save_best(run: Path, plan: Plan, done: Run) -> None:
     rows, encoded = plan.validation
     answers = trained.answers(rows, encoded.encoded)
     task = recipe.task.tuned(recipe.task.outcome(rows, answers))
-    method.save_adapter(done.model, run / "adapter")
-    save(method.merge(done.model), run / "model", plan.base.tokenizer, task, TASKS.spec(task), recipe.model, limit)
+    half = run / f"model{runs.UNPROVED}"
+    method.save_adapter(done.model, run / f"adapter{runs.UNPROVED}")
+    save(method.merge(done.model), half, plan.base.tokenizer, task, TASKS.spec(task), recipe.model, limit)
     say("Proving the saved model in a fresh process")
     some: Sequence[Row] = rows[:PROOF_ROWS]
-    proof = prove(run / "model", some, answers[: len(some)], recipe.model.pooling, bool(getattr(task, "multi_label", False)))
-    proof["batch_of_one"] = prove_batching(Predictor.load(run / "model"), some)
-    weights = file_hash(run / "model" / "model.safetensors")
-    efficiency = _efficiency(run, plan, done)
-    write_json(run / "metrics.json", {"efficiency": efficiency, "proof": proof})
-    runs.update(
-        run,
-        {
-            "status": "trained",
-            "ended": runs.now(),
-            "served": {"step": done.best_step, "sha256": weights, "by": recipe.train.best_by, "value": done.best_score},
-        },
-    )
-    say(
-        f"Serving checkpoint {done.best_step} of {done.step} steps ({recipe.train.best_by} {done.best_score:.4f} on validation), "
-        f"weights sha256 {weights[:12]}; proved on {proof['rows']} rows"
-    )
+    proof = prove(half, some, answers[: len(some)], recipe.model.pooling, bool(getattr(task, "multi_label", False)))
+    proof["batch_of_one"] = prove_batching(Predictor.load(half), some)
+    return proof
+
+
+def _give_its_name(artefact: Path) -> None:
+    half = artefact.with_name(artefact.name + runs.UNPROVED)
+    if half.is_dir():
+        shutil.rmtree(artefact, ignore_errors=True)  # a kill came between this name and the manifest, and the run went on
+        half.replace(artefact)
 
 
 def _efficiency(run: Path, plan: Plan, done: Run) -> dict[str, Any]:

@@ -204,6 +204,20 @@ class TextClassification(Task):
         return self.model_copy(update={"thresholds": tuple(float(one) for one in found)})
 
 
+def probability_of(answer: Answer) -> float:
+    """How sure the model is of what it answered; with several labels, of the least sure one given, or that none is right.
+
+    >>> probability_of({"label": "late", "probabilities": {"late": 0.75, "damaged": 0.25}})
+    0.75
+    >>> probability_of({"label": [], "probabilities": {"late": 0.25, "damaged": 0.125}})
+    0.75
+    """
+    probabilities, label = answer["probabilities"], answer["label"]
+    if isinstance(label, str):
+        return float(probabilities[label])
+    return float(min((probabilities[name] for name in label), default=1 - max(probabilities.values(), default=0.0)))
+
+
 def split_labels(cell: str, separator: str | None = None) -> list[str]:
     """The label names in a cell that holds several as text.
 

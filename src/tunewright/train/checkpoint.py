@@ -53,7 +53,9 @@ def latest(root: Path) -> Path:
         if is_whole(folder):
             return folder
     raise UserError(
-        f"{root} holds no whole checkpoint", "A run can go on only from one", "Start it again: tunewright train RECIPE --overwrite"
+        f"{root} holds no whole checkpoint",
+        "A run can go on only from one",
+        "Train the recipe again: a recipe that names its run takes another name or --overwrite",
     )
 
 
@@ -82,7 +84,7 @@ def load_weights(model: nn.Module, checkpoint: Path) -> None:
         raise UserError(
             f"{checkpoint} holds weights that this model does not have, as {sorted(unknown)[0]}",
             "A checkpoint belongs to the recipe that wrote it",
-            "Train again with --overwrite",
+            "Train the recipe again: a recipe that names its run takes another name or --overwrite",
         )
     model.load_state_dict(state, strict=False)
 

@@ -14,9 +14,11 @@ from accelerate.utils import broadcast_object_list, gather_object
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
+from transformers.trainer import TRAINER_STATE_NAME
 
 from tunewright.core.errors import Diverged, UserError
 from tunewright.core.folder import clear_halves, read_json, whole, write_json
+from tunewright.train.callbacks.signals import WORDS
 from tunewright.train.checkpoint import load_weights, prune, save_weights, seal
 from tunewright.train.run import Job, Run, in_json, tell
 from tunewright.train.share import EMPTY, Collated, Pieces, Share
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from tunewright.train.settings import TrainSettings
 
 PROGRESS = "run.json"
-KEPT_OF_A_RUN = ("step", "epoch", "tokens", "seconds", "scores", "best_step", "best_score")
+KEPT_OF_A_RUN = ("step", "epoch", "tokens", "seconds", "scores", "best_step", "best_score", "stop")
 """What a run that goes on must know of what it did before."""
 
 T = TypeVar("T")
@@ -45,7 +47,10 @@ def fit(job: Job) -> Run:
     trainer = _Trainer(job, run)
     clear_halves(job.folder)
     try:
-        trainer.train(resume_from_checkpoint=str(job.resume) if job.resume else None)
+        if job.resume and read_json(job.resume / PROGRESS)["stop"]:
+            trainer.stand_where(job.resume)
+        else:
+            trainer.train(resume_from_checkpoint=str(job.resume) if job.resume else None)
     except BaseException as error:
         run.failed, run.stop = True, error.found if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
         for callback in trainer.watchers:
@@ -162,7 +167,7 @@ class _Trainer(Trainer):
                 self._save_scaler(str(half))
                 for name, state in chance.items():
                     (half / name).write_bytes(state)
-                self.state.save_to_json(str(half / "trainer_state.json"))
+                self.state.save_to_json(str(half / TRAINER_STATE_NAME))
                 write_json(half / PROGRESS, self._progress())
                 seal(half)
             prune(self.job.folder, self.job.settings.save_total_limit, run.best_step)
@@ -178,7 +183,9 @@ class _Trainer(Trainer):
 
     def _progress(self) -> dict[str, Any]:
         run = self.run
-        kept = {name: getattr(run, name) for name in KEPT_OF_A_RUN} | {"scores": in_json(run.scores), "best_score": in_json(run.best_score)}
+        plain = {"scores": in_json(run.scores), "best_score": in_json(run.best_score)}
+        asked = {"stop": ""} if run.stop in WORDS.values() else {}  # of that process alone
+        kept = {name: getattr(run, name) for name in KEPT_OF_A_RUN} | plain | asked
         states = [callback.state() for callback in self.job.callbacks]
         return {**kept, "callbacks": [state if _plain(state) else {} for state in states]}
 
@@ -192,6 +199,12 @@ class _Trainer(Trainer):
         for callback, state in zip(self.job.callbacks, kept["callbacks"], strict=True):
             if state:
                 callback.restore(state)
+
+    def stand_where(self, checkpoint: Path) -> None:
+        """Take over a run that had come to its end before its last step, as by early stopping; nothing is trained."""
+        self._load_from_checkpoint(str(checkpoint))
+        self.run.total_steps = read_json(checkpoint / TRAINER_STATE_NAME)["max_steps"]
+        tell(self.watchers, "fit_start", self.run)
 
     def clock(self) -> float:
         """Seconds that the run has taken, those before a resume included."""

@@ -21,7 +21,6 @@ class MLflow(Tracker):
     """The experiment that the run belongs to."""
 
     _client: Any = PrivateAttr(None)
-    _run_id: str = PrivateAttr("")
 
     def check(self) -> None:
         if not all(map(find_spec, ("mlflow", "sqlalchemy", "alembic"))):
@@ -32,18 +31,34 @@ class MLflow(Tracker):
 
         uri = self.uri or f"sqlite:///{Path(self._folder).resolve() / 'mlflow.db'}"
         self._client = MlflowClient(tracking_uri=uri)
-        found = self._client.get_experiment_by_name(self.experiment)
-        experiment = found.experiment_id if found else self._client.create_experiment(self.experiment)
-        self._run_id = self._client.create_run(experiment, run_name=self._run_name).info.run_id
-        for name, value in self._settings.items():
-            self._client.log_param(self._run_id, name, str(value)[:500])
+        if not self._goes_on():
+            self._begin()
 
     def log(self, step: int, values: dict[str, float]) -> None:
         for name, value in values.items():
-            self._client.log_metric(self._run_id, _allowed(name), value, step=step)
+            self._client.log_metric(self._id, _allowed(name), value, step=step)
 
     def fit_end(self, run: Run) -> None:
-        self._client.set_terminated(self._run_id, status="FAILED" if run.failed else "KILLED" if run.stop in WORDS.values() else "FINISHED")
+        self._client.set_terminated(self._id, status="FAILED" if run.failed else "KILLED" if run.stop in WORDS.values() else "FINISHED")
+
+    def _goes_on(self) -> bool:
+        """Open the run of an earlier part again; False where there was none, or it was thrown away since."""
+        from mlflow.exceptions import MlflowException
+
+        if not self._id:
+            return False
+        try:
+            self._client.update_run(self._id, status="RUNNING")
+        except MlflowException:
+            return False
+        return True
+
+    def _begin(self) -> None:
+        found = self._client.get_experiment_by_name(self.experiment)
+        experiment = found.experiment_id if found else self._client.create_experiment(self.experiment)
+        self._id = self._client.create_run(experiment, run_name=self._run_name).info.run_id
+        for name, value in self._settings.items():
+            self._client.log_param(self._id, name, str(value)[:500])
 
 
 def _allowed(name: str) -> str:

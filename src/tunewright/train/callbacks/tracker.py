@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import PrivateAttr
@@ -13,6 +14,8 @@ class Tracker(Callback):
     _run_name: str = PrivateAttr("run")
     _folder: str = PrivateAttr(".")
     _settings: dict[str, Any] = PrivateAttr(default_factory=dict)
+    _id: str = PrivateAttr("")
+    """Under which the service keeps this run; a run that goes on is told there and not in a second one."""
 
     def describe(self, run_name: str, folder: str, settings: dict[str, Any]) -> None:
         """Tell the tracker what it tracks: the run's name, its folder, and every resolved setting, flat."""
@@ -25,6 +28,13 @@ class Tracker(Callback):
     def log(self, step: int, values: dict[str, float]) -> None:
         """Hand numbers on, by name."""
         raise NotImplementedError
+
+    def state(self) -> dict[str, Any]:
+        """The service's id of this run alone: what it tracks is told anew, and connections are made anew."""
+        return {"id": self._id} if self._id else {}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        self._id = state["id"]
 
     def step_end(self, run: Run) -> None:
         self.log(

@@ -30,11 +30,14 @@ class WandB(Tracker):
         self._run = wandb.init(
             project=self.project,
             name=self._run_name,
+            id=self._id or None,
+            resume="allow" if self._id else None,
             dir=self._folder,
             mode=self.mode,
             config=self._settings,
             settings=wandb.Settings(console="off", silent=True),
         )
+        self._id = self._run.id
 
     def log(self, step: int, values: dict[str, float]) -> None:
         self._run.log(values, step=step)
