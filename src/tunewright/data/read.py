@@ -138,14 +138,15 @@ def batches(source: Any, batch_rows: int = 8192) -> Iterator[Chunk]:
         UserError: as ``read`` does, as soon as it is known.
     """
     general = Notes(str(source) if isinstance(source, str) else "the source")
+    told: list[Finding] = []
     for opened in _opened(source, general, whole=True, spool=False):
         last: pa.Table | None = None
         for part in opened.parts(batch_rows):
             last = _arrow(part, opened.notes)
-            yield Chunk(last, part.bad, _taken(general, opened.notes))
+            yield Chunk(last, part.bad, _new(told, general, opened.notes))
         opened.finish(0)
         opened.refuse_nothing()
-        if last is not None and (findings := _taken(general, opened.notes)):
+        if last is not None and (findings := _new(told, general, opened.notes)):
             yield Chunk(last.slice(0, 0), (), findings)
 
 
@@ -265,11 +266,10 @@ def _opened(source: Any, general: Notes, whole: bool, spool: bool) -> Iterator[_
             file.close()
 
 
-def _taken(*several: Notes) -> tuple[Finding, ...]:
-    """The findings that were not handed on yet."""
-    found = tuple(finding for notes in several for finding in notes.findings[notes.handed_on :])
-    for notes in several:
-        notes.handed_on = len(notes.findings)
+def _new(told: list[Finding], *several: Notes) -> tuple[Finding, ...]:
+    """The findings that are not among ``told`` yet; from now on they are."""
+    found = tuple(finding for notes in several for finding in notes.findings if finding not in told)
+    told += found
     return found
 
 

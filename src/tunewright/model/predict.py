@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,16 +32,25 @@ class Predictor:
         task: with its labels.
         max_tokens: tokens of a row that the model sees.
         batch_size: rows per forward pass.
+        roles: those that the training rows had. Left out, a row may also have the texts that the task can do without.
     """
 
-    def __init__(self, model: nn.Module, tokenizer: Any, task: Task, max_tokens: int, batch_size: int = 64) -> None:
+    def __init__(
+        self, model: nn.Module, tokenizer: Any, task: Task, max_tokens: int, batch_size: int = 64, roles: Collection[str] | None = None
+    ) -> None:
         self.model, self.tokenizer, self.task = model, tokenizer, task
         self.max_tokens, self.batch_size = max_tokens, batch_size
         self._collate = Collate(tokenizer, task.labels_pad)
+        self._roles = roles
 
     @classmethod
-    def load(cls, folder: Path, batch_size: int = 64) -> Predictor:
+    def load(cls, folder: Path, batch_size: int = 64, roles: Collection[str] | None = None) -> Predictor:
         """A saved specialist, from the ``model/`` folder of a run, on the fastest device there is.
+
+        Args:
+            folder: as ``model.build.save`` wrote it.
+            batch_size: rows per forward pass.
+            roles: those that the training rows had, for an older folder that does not say it.
 
         Raises:
             UserError: the folder is no specialist.
@@ -56,26 +66,40 @@ class Predictor:
         kept = read_json(folder / SPECIALIST)
         task = TASKS.build(kept["task"])
         model = _model(folder, task, kept["pooling"]).to(device())
-        return cls(model, AutoTokenizer.from_pretrained(str(folder)), task, kept["max_tokens"], batch_size)
+        return cls(model, AutoTokenizer.from_pretrained(str(folder)), task, kept["max_tokens"], batch_size, kept.get("roles", roles))
+
+    @cached_property
+    def texts(self) -> tuple[str, ...]:
+        """The text roles that every row must have."""
+        texts = [role for role in self.task.roles() if role.kind == "text"]
+        return tuple(role.name for role in texts if (role.needed if self._roles is None else role.name in self._roles))
+
+    @cached_property
+    def _others(self) -> tuple[str, ...]:
+        return tuple(role.name for role in self.task.roles() if role.kind == "text" and role.name not in self.texts)
 
     def predict(self, rows: Iterable[str | tuple[str, str] | Mapping[str, Any]]) -> list[Answer]:
-        """Answers for texts, pairs of texts, or rows with the task's columns, in their order.
+        """Answers for texts, pairs of texts, or rows with the task's roles, in their order.
 
         >>> specialist.predict(["where is my parcel?"])  # doctest: +SKIP
         [{'label': 'delivery', 'probabilities': {'billing': 0.01, ...}}]
 
         Raises:
-            UserError: one row was given in place of a list.
+            UserError: one row was given in place of a list, or a row is not what the model was trained with.
         """
         if isinstance(rows, (str, Mapping)):
             raise UserError(
                 "one row was given", "A list of texts, pairs or rows is wanted", 'As in: specialist.predict(["where is my parcel?"])'
             )
-        return list(self.stream(map(_row, rows)))
+        return list(self.stream(rows))
 
-    def stream(self, rows: Iterable[Row]) -> Iterator[Answer]:
-        """Answers in the order of the rows, with constant memory for any number of them."""
-        source = iter(rows)
+    def stream(self, rows: Iterable[str | tuple[str, ...] | Row]) -> Iterator[Answer]:
+        """Answers in the order of the rows, with constant memory for any number of them.
+
+        Raises:
+            UserError: a row is not what the model was trained with; it is named by its place, from 0.
+        """
+        source = (self._row(one, place) for place, one in enumerate(rows))
         while window := list(islice(source, WINDOW)):
             yield from self.answers(window, self.task.encode(window, self.tokenizer, self.max_tokens))
 
@@ -87,6 +111,27 @@ class Predictor:
             found.append(self.task.decode(row, inferred[at : at + len(one.pieces)], one, self.tokenizer))
             at += len(one.pieces)
         return found
+
+    def _row(self, one: Any, place: int) -> Row:
+        row = _named(one, (*self.texts, *self._others))
+        if row is None:
+            raise self._unfit(f"row {place} is {_shown(one)}")
+        if self._roles is not None and (more := [name for name in self._others if row.get(name) is not None]):
+            raise self._unfit(f"row {place} has a {more[0]}, which this model was not trained with")
+        for name in (*self.texts, *(name for name in self._others if name in row)):
+            value = row.get(name)
+            if value is None:
+                raise self._unfit(f"row {place} has no {name}")
+            if not isinstance(value, str):
+                raise self._unfit(f"the {name} of row {place} is {_shown(value)}")
+        return row
+
+    def _unfit(self, found: str) -> UserError:
+        if len(self.texts) == 1:
+            wanted = f"Each row is a text, or a mapping with its text under {self.texts[0]!r}"
+        else:
+            wanted = f"Each row is a tuple of {len(self.texts)} texts, or a mapping with a text under each of {', '.join(self.texts)}"
+        return UserError(found, wanted, "Mend the row, or leave it out")
 
     def _infer(self, pieces: Sequence[Mapping[str, Any]]) -> list[Any]:
         """What the task infers per piece; pieces of like length share a batch, the order of the result is that of the pieces."""
@@ -121,9 +166,15 @@ def _model(folder: Path, task: Task, pooling: str) -> nn.Module:
     return model
 
 
-def _row(one: str | tuple[str, str] | Mapping[str, Any]) -> Row:
+def _named(one: Any, names: Sequence[str]) -> Row | None:
+    """A text, a tuple of texts or a mapping as a row; None for anything else."""
     if isinstance(one, str):
-        return {"text": one}
+        one = (one,)
     if isinstance(one, tuple):
-        return {"text": one[0], "text_pair": one[1]}
-    return one
+        return dict(zip(names, one, strict=False)) if 0 < len(one) <= len(names) else None
+    return one if isinstance(one, Mapping) else None
+
+
+def _shown(value: Any) -> str:
+    shown = "" if value is None else repr(value)
+    return f"{type(value).__name__} {shown[:40]}".strip() if shown else "None"

@@ -12,12 +12,18 @@ from typing import IO, TYPE_CHECKING, Any, Literal
 
 from tunewright.core.errors import UserError, hint
 from tunewright.core.folder import read_json, whole
-from tunewright.core.log import calm_libraries
+from tunewright.core.log import calm_libraries, say
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from tunewright.data.read import Chunk
     from tunewright.model.predict import Predictor
+    from tunewright.tasks.base import Task
 
 Format = Literal["csv", "jsonl", "parquet"]
+PART_ROWS = 4096
+"""Lines that are written to Parquet at a time."""
 
 
 @dataclass
@@ -26,6 +32,18 @@ class Told:
 
     answered: int = 0
     failed: int = 0
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The rows of a chunk, sorted out."""
+
+    rows: list[dict[str, str]]
+    """Those that can be answered: text role -> text."""
+    places: list[tuple[str, int]]
+    """Parallel to ``rows``: the file, and the number in it."""
+    failed: dict[tuple[str, int], str]
+    """Place -> why the row cannot be answered."""
 
 
 def load(run: str | Path, batch_size: int = 64) -> Predictor:
@@ -38,36 +56,54 @@ def load(run: str | Path, batch_size: int = 64) -> Predictor:
     from tunewright.pipeline.runs import find
 
     calm_libraries()
-    return Predictor.load(find(run) / "model", batch_size)
+    folder = find(run)
+    return Predictor.load(folder / "model", batch_size, _columns(folder) if (folder / "data.json").exists() else None)
 
 
 def predict(run: Path, source: str, out: Path | None, form: Format, columns: Mapping[str, str] | None = None) -> Told:
-    """Answer the rows of a file (or ``-``, standard input), in their order, each with the number of its row.
+    """Answer the rows of a file (or ``-``, standard input), in their order, each with its file and its number there.
 
-    A row that cannot be read, or has no text, gets a line with its reason in place of an answer.
+    A row that cannot be read, or lacks a text, gets a line with its reason in place of an answer. What the reader finds out about
+    the file is said once on standard error.
 
     Args:
         run: the run folder.
         source: anything that tunewright reads; ``-`` is standard input.
         out: where to write; None is standard output.
         form: of what is written.
-        columns: role -> column of this file; those of the training data when left out.
+        columns: text role -> column of this file; for a role left out, that of the training data, or the one called as the role.
 
     Raises:
-        UserError: the source cannot be read, or has not the columns.
+        UserError: the source cannot be read, has not the columns, or would be overwritten by the answers.
     """
+    if out is None and form == "parquet":
+        raise UserError("Parquet cannot be written to standard output", "", "Name a file: --out answers.parquet")
+    if out is not None:
+        _refuse_source(source, out)
     specialist = load(run)
-    roles = dict(columns or _columns(run))
     told = Told()
-    lines = _lines(specialist, source, roles, told)
+    lines = _lines(specialist, source, _columns(run), _known(columns or {}, specialist), told)
     if out is None:
-        _write(lines, form, sys.stdout, specialist)
+        _write(lines, form, sys.stdout, specialist.task)
     elif form == "parquet":
-        _write_parquet(lines, out)
+        _write_parquet(lines, out, specialist.task)
     else:
         with whole(out) as half, half.open("w", encoding="utf-8", newline="") as stream:
-            _write(lines, form, stream, specialist)
+            _write(lines, form, stream, specialist.task)
     return told
+
+
+def _refuse_source(source: str, out: Path) -> None:
+    """Refuse to put the answers in the place of the rows."""
+    from tunewright.data.formats.inputs import inputs_of
+    from tunewright.data.formats.packed import Input
+    from tunewright.data.formats.rows import Notes
+
+    if not out.is_file():
+        return
+    for one in inputs_of(source, Notes(source)):
+        if isinstance(one, Input) and one.path and out.samefile(one.path):
+            raise UserError(f"{out} is read and would be overwritten by its answers", "", "Name another file with --out")
 
 
 def _columns(run: Path) -> dict[str, str]:
@@ -75,86 +111,142 @@ def _columns(run: Path) -> dict[str, str]:
     return columns
 
 
-def _lines(specialist: Predictor, source: str, columns: Mapping[str, str], told: Told) -> Iterator[dict[str, Any]]:
-    from tunewright.data.read import batches, require_columns
-
-    texts = [role.name for role in specialist.task.roles() if role.kind == "text" and (role.needed or role.name in columns)]
-    for chunk in batches(source):
-        there = set(chunk.rows.column_names)
-        wanted = {role: columns[role] if columns.get(role) in there or role not in there else role for role in texts}
-        if chunk.rows.num_rows:
-            require_columns([name for name in chunk.rows.column_names if not name.startswith("_")], wanted, source)
-        rows = [({role: row[column] for role, column in wanted.items()}, row["_row"]) for row in chunk.rows.to_pylist()]
-        failed = [
-            (number, f"no {columns.get(missing[0], missing[0])}")
-            for row, number in rows
-            if (missing := [role for role in texts if _blank(row[role])])
-        ]
-        bad = failed + [(one.row, one.reason) for one in chunk.bad]
-        blank = {number for number, _ in failed}
-        good = [(row, number) for row, number in rows if number not in blank]
-        answers = specialist.stream(row for row, _ in good)
-        found = {number: _line(number, answer) for (_, number), answer in zip(good, answers, strict=True)}
-        found |= {
-            number: {"row": number, "label": None, "probability": None, "probabilities": None, "error": reason} for number, reason in bad
-        }
-        told.answered, told.failed = told.answered + len(good), told.failed + len(bad)
-        yield from (found[number] for number in sorted(found))
+def _known(given: Mapping[str, str], specialist: Predictor) -> Mapping[str, str]:
+    for role in given:
+        if role not in specialist.texts:
+            raise UserError(f"--column names {role!r}, which is no text that this model reads", hint(role, specialist.texts))
+    return given
 
 
-def _blank(value: Any) -> bool:
-    return value is None or not str(value).strip()
+def _lines(
+    specialist: Predictor, source: str, trained: Mapping[str, str], given: Mapping[str, str], told: Told
+) -> Iterator[dict[str, Any]]:
+    for chunk in _chunks(source):
+        for finding in chunk.findings:
+            say(f"{finding.message}. {finding.remedy}.")
+        asked = _asked(chunk, specialist, source, trained, given)
+        found = {place: _failed(place, reason) for place, reason in asked.failed.items()}
+        for place, answer in zip(asked.places, specialist.stream(asked.rows), strict=True):
+            found[place] = _line(place, answer)
+        told.answered, told.failed = told.answered + len(asked.rows), told.failed + len(asked.failed)
+        yield from (found[place] for place in sorted(found))
 
 
-def _line(number: int, answer: Mapping[str, Any]) -> dict[str, Any]:
-    probabilities, label = answer["probabilities"], answer["label"]
-    sure = probabilities[label] if isinstance(label, str) else min((probabilities[name] for name in label), default=None)
-    return {"row": number, "label": label, "probability": sure, "probabilities": dict(probabilities), "error": None}
+def _chunks(source: str) -> Iterator[Chunk]:
+    from tunewright.data.read import batches
+
+    try:
+        yield from batches(source)
+    except OSError as error:
+        raise UserError(f"{source} cannot be read ({error.strerror or error})", "", "Check the file and the disk it lies on") from error
 
 
-def _write(lines: Iterator[dict[str, Any]], form: Format, stream: IO[str], specialist: Predictor) -> None:
-    if form == "parquet":
-        raise UserError("Parquet cannot be written to standard output", "", "Name a file: --out answers.parquet")
+def _asked(chunk: Chunk, specialist: Predictor, source: str, trained: Mapping[str, str], given: Mapping[str, str]) -> Asked:
+    """The texts as training reads them (``data.columns``), and blank where the audit calls them so."""
+    import numpy as np
+
+    from tunewright.data.audit.base import Looked
+    from tunewright.data.columns import in_roles
+
+    failed = {(one.file, one.row): one.reason for one in chunk.bad}
+    if not chunk.rows.num_rows:
+        return Asked([], [], failed)
+    columns = _found(chunk.rows.column_names, specialist.texts, source, trained, given)
+    roles = [role for role in specialist.task.roles() if role.name in columns]
+    table = chunk.rows.select([*dict.fromkeys(columns.values()), "_file", "_row"])
+    try:
+        named = in_roles(table, roles, columns, None)
+    except UserError as error:
+        raise UserError(error.found, error.wanted, _name_it(columns)) from None
+    every = np.arange(len(table))
+    empty = Looked(named.rows, named.roles, np.zeros_like(every), (), every).empty_texts
+    rows, places = [], []
+    for at, row in enumerate(named.rows.to_pylist()):
+        place = row["_file"], row["_row"]
+        if missing := next((columns[role] for role in columns if empty[role][at]), None):
+            failed[place] = f"no {missing}"
+        else:
+            rows.append({role: row[role] for role in columns})
+            places.append(place)
+    return Asked(rows, places, failed)
+
+
+def _found(there: list[str], texts: tuple[str, ...], source: str, trained: Mapping[str, str], given: Mapping[str, str]) -> dict[str, str]:
+    """Text role -> the column that plays it here: the one that was named, that of the training data, or the one called as the role."""
+    from tunewright.data.read import require_columns
+
+    usual = {role: trained.get(role, role) for role in texts}
+    columns = {role: given.get(role) or (role if column not in there and role in there else column) for role, column in usual.items()}
+    try:
+        require_columns(there, columns, source)
+    except UserError as error:
+        raise UserError(error.found, error.wanted, _name_it(columns)) from None
+    return columns
+
+
+def _name_it(columns: Mapping[str, str]) -> str:
+    return "Name the columns of this file: " + " ".join(f"--column {role}=<column>" for role in columns)
+
+
+def _line(place: tuple[str, int], answer: Mapping[str, Any]) -> dict[str, Any]:
+    from tunewright.tasks.text_classification import probability_of
+
+    told = {"label": answer["label"], "probability": probability_of(answer), "probabilities": dict(answer["probabilities"])}
+    return {"file": place[0], "row": place[1], **told, "error": None}
+
+
+def _failed(place: tuple[str, int], reason: str) -> dict[str, Any]:
+    return {"file": place[0], "row": place[1], "label": None, "probability": None, "probabilities": None, "error": reason}
+
+
+def _names(task: Task) -> list[str]:
+    return list(getattr(task, "labels", None) or ())
+
+
+def _write(lines: Iterator[dict[str, Any]], form: Format, stream: IO[str], task: Task) -> None:
     if form == "jsonl":
         for line in lines:
             stream.write(
                 json.dumps({name: value for name, value in line.items() if value is not None or name == "label"}, ensure_ascii=False) + "\n"
             )
         return
-    names = list(getattr(specialist.task, "labels", None) or ())
+    names = _names(task)
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(["row", "label", "probability", *(f"probability of {name}" for name in names), "error"])
+    writer.writerow(["file", "row", "label", "probability", *(f"probability of {name}" for name in names), "error"])
     for line in lines:
         label = ";".join(line["label"]) if isinstance(line["label"], list) else line["label"]
         shares = line["probabilities"] or {}
-        writer.writerow([line["row"], label, line["probability"], *(shares.get(name) for name in names), line["error"]])
+        writer.writerow([line["file"], line["row"], label, line["probability"], *(shares.get(name) for name in names), line["error"]])
 
 
-def _write_parquet(lines: Iterator[dict[str, Any]], out: Path) -> None:
+def _write_parquet(lines: Iterator[dict[str, Any]], out: Path, task: Task) -> None:
     from itertools import islice
 
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    writer = None
-    with whole(out) as half:
-        while part := list(islice(lines, 4096)):
-            names = [name for line in part if line["probabilities"] for name in line["probabilities"]]
-            shares = (
-                pa.struct([(name, pa.float64()) for name in dict.fromkeys(names)])
-                if writer is None
-                else writer.schema.field("probabilities").type
-            )
-            several = any(isinstance(line["label"], list) for line in part)
-            label = pa.list_(pa.string()) if several else pa.string() if writer is None else writer.schema.field("label").type
-            schema = pa.schema(
-                [("row", pa.int64()), ("label", label), ("probability", pa.float64()), ("probabilities", shares), ("error", pa.string())]
-            )
-            writer = writer or pq.ParquetWriter(half, schema)
-            writer.write_table(pa.Table.from_pylist(part, schema=writer.schema))
-        if writer is None:
-            raise UserError("there are no rows to answer", "", "Check the file")
-        writer.close()
+    schema = _schema(task)
+    with whole(out) as half, pq.ParquetWriter(half, schema) as writer:
+        while part := list(islice(lines, PART_ROWS)):
+            writer.write_table(pa.Table.from_pylist(part, schema=schema))
+
+
+def _schema(task: Task) -> pa.Schema:
+    """The columns of the answers in Parquet. They follow from the task alone: the first part may hold no answer at all."""
+    import pyarrow as pa
+
+    label = pa.list_(pa.string()) if getattr(task, "multi_label", False) else pa.string()
+    shares = pa.struct([(name, pa.float64()) for name in _names(task)])
+    return pa.schema(
+        [
+            ("file", pa.string()),
+            ("row", pa.int64()),
+            ("label", label),
+            ("probability", pa.float64()),
+            ("probabilities", shares),
+            ("error", pa.string()),
+        ]
+    )
 
 
 def format_of(form: str | None, out: Path | None) -> Format:

@@ -99,7 +99,7 @@ def may_claim(recipe: Recipe, overwrite: bool) -> None:
             )
         return
     folder = Path(recipe.output_dir) / "runs" / recipe.name
-    if folder.exists() and not overwrite:
+    if not overwrite and folder.exists():
         raise UserError(
             f"a run named {recipe.name} exists in {folder}",
             "Each run has a folder of its own",
@@ -124,7 +124,9 @@ def begun(run: Path) -> Iterator[None]:
 
 
 def _was_trained(run: Path) -> bool:
-    return (run / "checkpoints").exists() or any(line.get("event") == "step" for line in read_lines(run / "events.jsonl"))
+    from tunewright.train.checkpoint import finished
+
+    return bool(finished(run / "checkpoints")) or any(line.get("event") == "step" for line in read_lines(run / "events.jsonl"))
 
 
 def _first_free(root: Path, stem: str) -> Path:
@@ -241,9 +243,9 @@ def verify(run: Path, manifest: Mapping[str, Any]) -> None:
     for name, found in wanted.items():
         if not (run / name).is_file() or file_hash(run / name) != found:
             raise ProofFailed(
-                f"{run / name} {'is not the file' if (run / name).is_file() else 'is gone: it is one of those'} that the proof was made with",
-                f"The SHA-256 {found[:12]} in {run / 'manifest.json'} is wanted",
-                "Put the file back as it was, or train the recipe again",
+                f"{run / name} {'was changed' if (run / name).is_file() else 'was taken away'} after the model was proved",
+                f"The file with the SHA-256 {found[:12]}... of {run / 'manifest.json'} is wanted",
+                "Put it back, or train the recipe again",
             )
 
 

@@ -317,7 +317,8 @@ def _save_and_prove(run: Path, plan: Plan, done: Run) -> dict[str, Any]:
     task = recipe.task.tuned(recipe.task.outcome(rows, answers))
     half = run / f"model{runs.UNPROVED}"
     method.save_adapter(done.model, run / f"adapter{runs.UNPROVED}")
-    save(method.merge(done.model), half, plan.base.tokenizer, task, TASKS.spec(task), recipe.model, limit)
+    roles = [role.name for role in task.roles() if role.name in rows[0]]
+    save(method.merge(done.model), half, plan.base.tokenizer, task, TASKS.spec(task), recipe.model, limit, roles)
     say("Proving the saved model in a fresh process")
     some: Sequence[Row] = rows[:PROOF_ROWS]
     proof = prove(half, some, answers[: len(some)], recipe.model.pooling, bool(getattr(task, "multi_label", False)))

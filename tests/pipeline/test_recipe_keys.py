@@ -1,0 +1,706 @@
+"""Every key of a recipe changes what happens, on the road that a user goes: recipe, plan, model, job, run, scores."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import re
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Annotated, Any, get_args, get_origin
+
+import pytest
+import torch
+from pydantic import BaseModel, PrivateAttr
+from pydantic.fields import FieldInfo
+from tests import tiny
+
+from tunewright.core.chance import seed_for
+from tunewright.core.errors import BadConfig, UserError
+from tunewright.core.folder import file_hash, write_json, write_text
+from tunewright.core.registry import Member, Registry
+from tunewright.pipeline import runs
+from tunewright.pipeline.data import prepare
+from tunewright.pipeline.recipe import Recipe, build, put
+from tunewright.pipeline.resolve import resolve, written
+from tunewright.pipeline.train import Plan, data_facts, job_of, make_plan, scorer, train
+from tunewright.tasks import TASKS
+from tunewright.tasks.text_classification import TextClassification
+from tunewright.train import ENGINES
+from tunewright.train.callbacks.early_stop import EarlyStop
+from tunewright.train.checkpoint import finished, step_of
+from tunewright.train.run import Callback, Run
+
+FEWEST_KEYS = 50
+STILL: dict[str, Any] = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+USUAL: dict[str, Any] = {
+    "task": "text-classification",
+    "data": {"source": "rows.csv"},
+    "model": {"base": "bert", "max_tokens": 64},
+    "train": {"epochs": 2, "batch_size": 8, "warmup": 0.25, "learning_rate": 1e-3, "head_learning_rate": 1e-3, "precision": "fp32"},
+    "evaluate": {"resamples": 100, "baselines": []},
+}
+"""48 training rows: 6 steps an epoch, 12 in all."""
+MULTI = {"task.multi_label": True, "data.source": "several.csv"}
+
+
+class Told(Callback):
+    """What a run told of its steps."""
+
+    _rates: list[float] = PrivateAttr(default_factory=list)
+    _losses: list[float] = PrivateAttr(default_factory=list)
+    _evaluated: list[int] = PrivateAttr(default_factory=list)
+    _saved: list[int] = PrivateAttr(default_factory=list)
+
+    def step_end(self, run: Run) -> None:
+        self._rates.append(run.learning_rate)
+        self._losses.append(run.loss)
+
+    def evaluated(self, run: Run) -> None:
+        self._evaluated.append(run.step)
+
+    def saved(self, run: Run) -> None:
+        self._saved.append(run.step)
+
+    def state(self) -> dict[str, Any]:
+        return {}
+
+
+class Story:
+    """A run of the recipe's own engine and what came of it."""
+
+    def __init__(self, job: Any, told: Told) -> None:
+        before = tiny.weights(job.model)
+        module, _, attribute = ENGINES[job.settings.engine].partition(":")
+        self.run: Run = getattr(import_module(module), attribute)(job)
+        self.weights = tiny.weights(self.run.model)
+        self.rates, self.losses, self.evaluated, self.saved = told._rates, told._losses, told._evaluated, told._saved
+        self.left = {step_of(folder) for folder in finished(job.folder)}
+        moved = {name: float((self.weights[name] - value).abs().sum()) for name, value in before.items() if value.is_floating_point()}
+        self.head = sum(far for name, far in moved.items() if name in job.head_weights)
+        self.encoder = sum(moved.values()) - self.head
+        self.size = sum(float(value.abs().sum()) for name, value in self.weights.items() if name.endswith("query.weight"))
+
+
+class Lab:
+    """Recipes that differ in a few keys, each taken as far down the road as a check needs."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._stories: dict[str, Story] = {}
+        for kind in ("bert", "distilbert"):
+            tiny.base_folder(folder / kind, kind, **(STILL if kind == "bert" else {}))
+        some = [{**row, "text": f"{row['text']} {at}"} for at, row in enumerate(tiny.rows(60))]
+        several = [{"text": row["text"], "label": "|".join(row["label"]) or "none"} for row in tiny.rows(60, multi_label=True)]
+        tables = {
+            "rows": some,
+            "fewer": some[:30],
+            "bodies": [{"body": row["text"], **row, "text": f"no body {at}"} for at, row in enumerate(some)],
+            "twice": [*some, *some[:6]],
+            "several": several,
+        }
+        for name, rows in tables.items():
+            with (folder / f"{name}.csv").open("w", newline="") as stream:
+                writer = csv.DictWriter(stream, list(rows[0]))
+                writer.writeheader()
+                writer.writerows(rows)
+
+    def recipe(self, changes: dict[str, Any]) -> Recipe:
+        values: dict[str, Any] = {name: dict(one) if isinstance(one, dict) else one for name, one in USUAL.items()}
+        values["output_dir"] = str(self.folder)
+        for key, value in changes.items():
+            put(values, key, value)
+        return build(values)
+
+    def plan(self, **changes: Any) -> Plan:
+        recipe = self.recipe(changes)
+        return make_plan(recipe, self.folder, prepare(recipe, self.folder))
+
+    def built(self, plan: Plan) -> Any:
+        from tunewright.model.build import build as build_model
+
+        recipe = plan.recipe
+        return build_model(plan.base, recipe.model, recipe.task, recipe.method, seed_for(recipe.seed, "head"))
+
+    def job(self, scores: Any = None, watchers: Any = (), **changes: Any) -> Any:
+        plan = self.plan(**changes)
+        run = runs.claim(plan.asked, "lab")
+        return job_of(run, plan, self.built(plan), scores or scorer(plan), None, watchers)
+
+    def story(self, scores: Any = None, **changes: Any) -> Story:
+        key = repr((scores, changes))
+        if key not in self._stories:
+            told = Told()
+            self._stories[key] = Story(self.job(scores, (told,), **changes), told)
+        return self._stories[key]
+
+    def loss(self, **changes: Any) -> float:
+        """Of the first micro-batch, before anything was trained."""
+        job = self.job(**changes)
+        batch = job.collate([job.pieces[index] for index in job.order(0)[0]])
+        with torch.no_grad():
+            return float(job.loss_fn(job.model.eval(), batch).total)
+
+    def evaluated(self, **changes: Any) -> dict[str, Any]:
+        """What ``tunewright evaluate`` gives for a run whose model was saved as it was built."""
+        from tunewright.model.build import save
+        from tunewright.pipeline.evaluate import evaluate
+
+        plan = self.plan(**changes)
+        recipe, run = plan.recipe, runs.claim(plan.asked, "lab")
+        runs.begin(run, recipe, self.folder, "tunewright train")
+        write_text(run / "recipe.yaml", written(recipe, plan.asked, plan.reasons))
+        write_json(run / "data.json", data_facts(plan))
+        assert isinstance(recipe.model.max_tokens, int)
+        model = recipe.method.merge(self.built(plan).model)
+        save(model, run / "model", plan.base.tokenizer, recipe.task, TASKS.spec(recipe.task), recipe.model, recipe.model.max_tokens)
+        runs.update(run, {"status": "trained", "served": {"sha256": file_hash(run / "model" / "model.safetensors")}})
+        return evaluate(run, "tunewright evaluate")
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Lab:
+    return Lab(tmp_path_factory.mktemp("lab"))
+
+
+def registry_of(annotation: Any, metadata: Any = ()) -> Registry[Any] | None:
+    """The registry whose member a field holds, or several of them, if it does."""
+    for one in metadata:
+        if isinstance(one, Member):
+            return one.registry
+    if get_origin(annotation) is Annotated:
+        inner, *more = get_args(annotation)
+        return registry_of(inner, more)
+    return next((found for part in get_args(annotation) if (found := registry_of(part))), None)
+
+
+def keys(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
+    """Every key by its path; the settings of a registry's member stand under its name: ``method.lora.rank``."""
+    for name, field in model.model_fields.items():
+        yield from keys_of(f"{prefix}{name}", field)
+
+
+def keys_of(path: str, field: FieldInfo) -> Iterator[str]:
+    if registry := registry_of(field.annotation, field.metadata):
+        yield path
+        for name in registry.places():
+            yield from keys(registry.get(name), f"{path}.{name}.")
+    elif isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+        yield from keys(field.annotation, f"{path}.")
+    else:
+        yield path
+
+
+class OtherTask(TextClassification):
+    """Rows are classified, and the best checkpoint is chosen by another score."""
+
+    def best_by(self) -> str:
+        return "f1_macro"
+
+
+class Reached(Exception):
+    """An engine of someone else was given the job."""
+
+
+def own_engine(job: Any) -> Run:
+    raise Reached(job.settings.engine)
+
+
+def task(lab: Lab) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(TASKS._ours, "other", f"{__name__}:OtherTask")
+        assert [lab.plan(task=name).recipe.train.best_by for name in ("other", "text-classification")] == ["f1_macro", "accuracy"]
+
+
+def labels(lab: Lab) -> None:
+    names = ["parcel lost", "delivery", "billing", "account"]
+    plan = lab.plan(**{"task.labels": names})
+    assert lab.built(plan).model.config.id2label == dict(enumerate(names))
+    assert lab.built(lab.plan()).model.config.id2label == dict(enumerate(sorted(tiny.LABELS)))
+
+
+def multi_label(lab: Lab) -> None:
+    job, usual = lab.job(**MULTI), lab.job()
+    assert len(job.pieces[0]["labels"]) == 4 and isinstance(usual.pieces[0]["labels"], int)
+    assert job.best_by == "f1_micro" and job.model.config.problem_type == "multi_label_classification"
+
+
+def separator(lab: Lab) -> None:
+    whole, parts = lab.plan(**MULTI, **{"task.separator": ";"}).recipe.task, lab.plan(**MULTI, **{"task.separator": "|"}).recipe.task
+    assert parts.model_dump()["labels"] == (*sorted(tiny.LABELS), "none")
+    assert any("|" in name for name in whole.model_dump()["labels"])
+
+
+def thresholds(lab: Lab) -> None:
+    names = [*sorted(tiny.LABELS), "none"]
+    for value, given in ((0.0, 4), (1.0, 0)):
+        plan = lab.plan(**MULTI, **{"task.labels": names, "task.thresholds": [value] * 4})
+        rows, encoded = plan.validation
+        answer = plan.recipe.task.decode(rows[0], [[0.0] * 4], encoded.encoded[0], plan.base.tokenizer)
+        assert len(answer["label"]) == given
+
+
+def source(lab: Lab) -> None:
+    assert [len(lab.plan(**{"data.source": name}).train[0]) for name in ("rows.csv", "fewer.csv")] == [48, 24]
+
+
+def columns(lab: Lab) -> None:
+    bodies = lab.plan(**{"data.source": "bodies.csv", "data.columns": {"text": "body"}}).train[0]
+    texts = lab.plan(**{"data.source": "bodies.csv"}).train[0]
+    assert all(row["text"].startswith("no body") for row in texts) and not any(row["text"].startswith("no body") for row in bodies)
+
+
+def policy(lab: Lab) -> None:
+    sizes = {}
+    for wanted in ("keep", "drop"):
+        dataset = lab.plan(**{"data.source": "twice.csv", "data.policy": {"exact-duplicate": wanted}}).dataset
+        sizes[wanted] = sum(dataset.rows(split).num_rows for split in ("train", "validation", "test"))
+    assert sizes["keep"] == 66 > sizes["drop"] >= 60
+
+
+def split_of(lab: Lab, **changes: Any) -> list[int]:
+    return [lab.plan(**changes).dataset.rows(name).num_rows for name in ("train", "validation", "test")]
+
+
+def split_by(lab: Lab) -> None:
+    counts = []
+    for wanted in ("stratified", "random"):
+        rows = lab.plan(**{"data.split.by": wanted, "seed": 3}).dataset.rows("validation").to_pylist()
+        counts.append(sorted([row["label"] for row in rows].count(name) for name in tiny.LABELS))
+    assert counts[0] == [2, 2, 2] != counts[1]
+
+
+def split_validation(lab: Lab) -> None:
+    assert split_of(lab, **{"data.split.validation": 0.2}) == [42, 12, 6] != split_of(lab) == [48, 6, 6]
+
+
+def split_test(lab: Lab) -> None:
+    assert split_of(lab, **{"data.split.test": 0.3}) == [36, 6, 18] != split_of(lab)
+
+
+def data_name(lab: Lab) -> None:
+    named, usual = (lab.plan(**changes).dataset.summary()["folder"] for changes in ({"data.name": "letters"}, {}))
+    assert Path(named).parent.name == "letters" and Path(usual).parent.name == "rows"
+
+
+def base(lab: Lab) -> None:
+    kinds = [type(lab.built(lab.plan(**{"model.base": name})).model).__name__ for name in ("bert", "distilbert")]
+    assert kinds == ["BertForSequenceClassification", "DistilBertForSequenceClassification"]
+
+
+def max_tokens(lab: Lab) -> None:
+    plans = [lab.plan(**{"model.max_tokens": wanted}) for wanted in (20, "auto")]
+    longest = max(one.tokens for one in plans[1].train[1].encoded)
+    assert plans[0].recipe.model.max_tokens == 20 == max(plans[0].train[1].lengths)
+    assert plans[1].recipe.model.max_tokens == min(-(-longest // 8) * 8, tiny.POSITIONS) and "99 %" in plans[1].why_tokens
+    with pytest.raises(BadConfig, match=r"this model sees 128 tokens at most \(got 129\)"):
+        lab.plan(**{"model.max_tokens": 129})
+
+
+def pooling(lab: Lab) -> None:
+    kinds = [type(lab.built(lab.plan(**{"model.pooling": name})).model).__name__ for name in ("mean", "architecture")]
+    assert kinds == ["MeanPooled", "BertForSequenceClassification"]
+
+
+def model_dropout(lab: Lab) -> None:
+    assert [lab.built(lab.plan(**{"model.dropout": share})).model.dropout.p for share in (0.4, None)] == [0.4, 0.0]
+
+
+def model_precision(lab: Lab) -> None:
+    kinds = [next(lab.built(lab.plan(**{"model.precision": kind})).model.parameters()).dtype for kind in ("bfloat16", "float32")]
+    assert kinds == [torch.bfloat16, torch.float32]
+
+
+def revision(lab: Lab) -> None:
+    import transformers
+
+    asked: set[tuple[str, str | None]] = set()
+    kinds = (transformers.AutoConfig, transformers.AutoTokenizer, transformers.AutoModelForSequenceClassification)
+    with pytest.MonkeyPatch.context() as patch:
+        for kind in kinds:
+            true = kind.from_pretrained
+
+            def noted(place: Any, *more: Any, true: Any = true, kind: Any = kind, **options: Any) -> Any:
+                asked.add((kind.__name__, options.get("revision")))
+                return true(place, *more, **options)
+
+            patch.setattr(kind, "from_pretrained", noted)
+        for wanted in ("v2", None):
+            asked.clear()
+            lab.built(lab.plan(**{"model.revision": wanted}))
+            assert asked == {(kind.__name__, wanted) for kind in kinds}
+
+
+def method(lab: Lab) -> None:
+    trained = [sum(w.requires_grad for w in lab.built(lab.plan(method=name)).model.parameters()) for name in ("lora", "full")]
+    everything = [sum(1 for _ in lab.built(lab.plan(method=name)).model.parameters()) for name in ("lora", "full")]
+    assert trained[0] < everything[0] and trained[1] == everything[1]
+
+
+def adapter(lab: Lab, **settings: Any) -> Any:
+    model = lab.built(lab.plan(method={"name": "lora", **settings})).model
+    return next(module for name, module in model.named_modules() if name.endswith("query"))
+
+
+def rank(lab: Lab) -> None:
+    assert [adapter(lab, rank=size).lora_A["default"].weight.shape[0] for size in (4, 2)] == [4, 2]
+
+
+def alpha(lab: Lab) -> None:
+    assert [adapter(lab, rank=4, alpha=size).scaling["default"] for size in (2.0, None)] == [0.5, 2.0]
+
+
+def lora_dropout(lab: Lab) -> None:
+    assert adapter(lab, dropout=0.3).lora_dropout["default"].p == 0.3
+    assert not hasattr(adapter(lab).lora_dropout["default"], "p")
+
+
+def rslora(lab: Lab) -> None:
+    assert [adapter(lab, rank=4, alpha=2.0, rslora=wanted).scaling["default"] for wanted in (True, False)] == [1.0, 0.5]
+
+
+def criterion(lab: Lab) -> None:
+    assert lab.loss() == lab.loss(criterion="cross-entropy") != lab.loss(criterion={"name": "cross-entropy", "smoothing": 0.3})
+    with pytest.raises(BadConfig, match=r"binary-cross-entropy does not fit one label per row: use cross-entropy"):
+        lab.recipe({"criterion": "binary-cross-entropy"})
+
+
+def smoothing(lab: Lab) -> None:
+    assert len({lab.loss(criterion={"name": "cross-entropy", "smoothing": share}) for share in (0.0, 0.1, 0.5)}) == 3
+
+
+def positive_weight(lab: Lab) -> None:
+    heavy, usual = (lab.loss(**MULTI, criterion={"name": "binary-cross-entropy", "positive_weight": weight}) for weight in (5.0, 1.0))
+    assert heavy > usual == lab.loss(**MULTI)
+
+
+def engine(lab: Lab) -> None:
+    with pytest.raises(BadConfig, match=r"no engine is called 'trainr'\. Did you mean 'trainer'\?"):
+        lab.recipe({"train.engine": "trainr"})
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(Reached, match=r"^own$"):
+        patch.setitem(ENGINES, "own", f"{__name__}:own_engine")
+        train(lab.recipe({"train.engine": "own"}), lab.folder, "lab", "tunewright train")
+
+
+def epochs(lab: Lab) -> None:
+    assert (lab.story(**{"train.epochs": 0.5}).run.step, lab.story().run.step) == (3, 12)
+
+
+def train_max_steps(lab: Lab) -> None:
+    assert lab.story(**{"train.max_steps": 4}).run.step == 4
+
+
+def batch_size(lab: Lab) -> None:
+    for size, count in ((16, 3), (8, 6)):
+        order = lab.job(**{"train.batch_size": size}).order(0)
+        assert len(order) == count and {len(batch) for batch in order} == {size}
+
+
+def accumulate(lab: Lab) -> None:
+    halves, usual = lab.job(**{"train.accumulate": 2}).order(0), lab.job().order(0)
+    assert [halves[at] + halves[at + 1] for at in range(0, len(halves), 2)] == usual
+    assert lab.story(**{"train.accumulate": 2}).run.step == 12
+
+
+def learning_rate(lab: Lab) -> None:
+    slow, usual = lab.story(**{"train.learning_rate": 1e-5}), lab.story()
+    assert slow.encoder < usual.encoder / 5 and max(slow.rates) == pytest.approx(1e-5)
+    rates = [lab.plan(**{"train.learning_rate": "auto"}, method=name).recipe.train.learning_rate for name in ("full", "lora")]
+    assert rates[1] == pytest.approx(5 * rates[0]) and lab.plan(**{"train.learning_rate": "auto"}).reasons["train.learning_rate"]
+
+
+def head_learning_rate(lab: Lab) -> None:
+    slow, usual = lab.story(**{"train.head_learning_rate": 1e-5}), lab.story()
+    assert slow.head < usual.head / 5 and slow.rates == usual.rates
+    for name, factor in (("full", 10), ("lora", 2)):
+        found = lab.plan(**{"train.head_learning_rate": "auto"}, method=name).recipe.train.head_learning_rate
+        assert found == pytest.approx(factor * 1e-3)
+
+
+def warmup(lab: Lab) -> None:
+    at_once, usual = lab.story(**{"train.warmup": 0}), lab.story()
+    assert at_once.rates[0] == pytest.approx(1e-3) and usual.rates[0] == 0 < usual.rates[1] < usual.rates[3]
+
+
+def schedule(lab: Lab) -> None:
+    ends = {name: lab.story(**{"train.schedule": name}).rates[-2] for name in ("constant", "linear", "cosine")}
+    assert ends["constant"] == pytest.approx(1e-3) and len(set(ends.values())) == 3
+
+
+def weight_decay(lab: Lab) -> None:
+    assert lab.story(**{"train.weight_decay": 20.0}).size < 0.95 * lab.story().size
+
+
+def clip(lab: Lab) -> None:
+    assert lab.story(**{"train.clip": 1e-7}).encoder < 0.95 * lab.story(**{"train.clip": 0}).encoder
+
+
+def bucket(lab: Lab) -> None:
+    padded = {}
+    for wanted in (True, False):
+        job = lab.job(**{"train.bucket": wanted})
+        padded[wanted] = sum(job.collate([job.pieces[at] for at in batch])["input_ids"].numel() for batch in job.order(0))
+    assert padded[False] > 1.1 * padded[True]
+
+
+def train_precision(lab: Lab) -> None:
+    half, whole = (lab.story(**{"train.precision": kind}).losses[0] for kind in ("bf16", "fp32"))
+    assert half != whole == pytest.approx(half, rel=0.05)
+    from tunewright.model import device
+    from tunewright.pipeline import train as verb
+
+    for flag, wanted in (("avx512_bf16", "bf16"), ("avx2", "fp32")):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(
+                verb, "resolve", lambda recipe, base, task, tokens, where, folder: resolve(recipe, base, task, tokens, "cpu", folder)
+            )
+            patch.setattr(device, "Path", lambda place, flag=flag: SimpleNamespace(read_text=lambda: f"flags : fpu {flag}"))
+            assert lab.plan(**{"train.precision": "auto"}).recipe.train.precision == wanted
+
+
+def evaluate_every(lab: Lab) -> None:
+    assert lab.story(**{"train.evaluate_every": 5}).evaluated == [5, 10, 12] and lab.story().evaluated == [6, 12]
+
+
+def save_every(lab: Lab) -> None:
+    assert {4, 8, 12} <= set(lab.story(**{"train.save_every": 4}).saved) and not {4, 8} & set(lab.story().saved)
+
+
+def save_total_limit(lab: Lab) -> None:
+    few, many = (lab.story(**{"train.save_every": 2, "train.save_total_limit": limit}) for limit in (1, 9))
+    assert len(few.left) <= 2 and many.left == {2, 4, 6, 8, 10, 12}
+
+
+def early_stopping(lab: Lab) -> None:
+    patience = {
+        wanted: [one.patience for one in lab.job(**{"train.early_stopping": wanted}).callbacks if isinstance(one, EarlyStop)]
+        for wanted in (2, 3, None)
+    }
+    assert patience == {2: [2], 3: [3], None: []}
+    looks = itertools.count()
+    ended = lab.story(lambda model: {"accuracy": -float(next(looks))}, **{"train.early_stopping": 2, "train.evaluate_every": 1})
+    assert ended.run.step == 3 and ended.run.stop
+
+
+def best_by(lab: Lab) -> None:
+    best = {}
+    for name in ("accuracy", "loss", None):
+        looks = iter([(0.9, 0.9), (0.5, 0.1), (0.4, 0.3)])
+
+        def scores(model: Any, looks: Any = looks) -> dict[str, float]:
+            return dict(zip(("accuracy", "loss"), next(looks), strict=True))
+
+        best[name] = lab.story(scores, **{"train.best_by": name, "train.evaluate_every": 4}).run.best_step
+    assert best == {"accuracy": 4, "loss": 8, None: 4}
+    with pytest.raises(BadConfig, match=r"no score on the validation rows is called 'acuracy'\. Did you mean 'accuracy'\?"):
+        plan = lab.plan(**{"train.best_by": "acuracy"})
+        scorer(plan)(lab.built(plan).model)
+
+
+def arguments(lab: Lab) -> None:
+    other, usual = lab.story(**{"train.arguments": {"adam_beta1": 0.1}}), lab.story()
+    assert other.losses[:2] == usual.losses[:2] and other.losses[-1] != usual.losses[-1]
+
+
+def metrics(lab: Lab) -> None:
+    (lab.folder / "own.py").write_text("def half(wanted, probabilities, names):\n    return 0.5\n")
+    wanted = {"evaluate.metrics": ["top_5_accuracy", "own.py:half"]}
+    plans = [lab.plan(**changes) for changes in (wanted, {})]
+    more = [lab.evaluated(**changes) for changes in (wanted, {})]
+    more = [one[split] for split in ("validation", "test") for one in more] + [scorer(plan)(lab.built(plan).model) for plan in plans]
+    assert [{"top_5_accuracy", "half"} & set(one) for one in more] == [{"top_5_accuracy", "half"}, set()] * 3
+
+
+def baselines(lab: Lab) -> None:
+    for names in (["majority"], ["tfidf"]):
+        found = lab.evaluated(**{"evaluate.baselines": names})["baselines"]
+        assert {"majority", "tfidf"} & set(found) == set(names) == set(found["difference"])
+    assert "not_measured" in lab.evaluated()["baselines"]
+
+
+def resamples(lab: Lab) -> None:
+    drawn = []
+    for count in (100, 150, 100):
+        scores = lab.evaluated(**{"evaluate.resamples": count})["test"]
+        drawn.append({name: (score["low"], score["high"]) for name, score in scores.items()})
+    assert drawn[0] == drawn[2] != drawn[1]
+
+
+def evaluate_batch_size(lab: Lab) -> None:
+    sizes: dict[int, list[int]] = {}
+    for size in (4, 64):
+        plan = lab.plan(**{"evaluate.batch_size": size})
+        model, seen = lab.built(plan).model, sizes.setdefault(size, [])
+        model.register_forward_pre_hook(lambda _, parts, named, seen=seen: seen.append(len(named["input_ids"])), with_kwargs=True)
+        scorer(plan)(model)
+    assert sizes == {4: [4, 2], 64: [6]}
+
+
+def tracker(lab: Lab, name: str, **settings: Any) -> Any:
+    """The tracker among the callbacks of a recipe's job."""
+    job = lab.job(trackers=[{"name": name, **settings}])
+    (found,) = (one for one in job.callbacks if type(one).__module__.endswith(f".{name}"))
+    return found
+
+
+def trackers(lab: Lab) -> None:
+    kinds = [[type(one).__name__ for one in lab.job(trackers=names).callbacks] for names in ([], ["tensorboard", "wandb"])]
+    assert kinds[1] == [*kinds[0], "TensorBoard", "WandB"]
+
+
+def tensorboard_folder(lab: Lab) -> None:
+    one = tracker(lab, "tensorboard", folder=str(lab.folder / "elsewhere"))
+    one.fit_start(Run(torch.nn.Linear(1, 1)))
+    one.fit_end(Run(torch.nn.Linear(1, 1)))
+    assert list((lab.folder / "elsewhere").iterdir()) and not (Path(one._folder) / "tensorboard").exists()
+
+
+def mlflow_asked(lab: Lab, **settings: Any) -> list[str]:
+    """The address and the experiment that MLflow is asked for."""
+    import mlflow.tracking
+
+    asked: list[str] = []
+
+    class Client:
+        def __init__(self, tracking_uri: str) -> None:
+            asked.append(tracking_uri)
+
+        def get_experiment_by_name(self, name: str) -> Any:
+            asked.append(name)
+            raise Reached
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(Reached):
+        patch.setattr(mlflow.tracking, "MlflowClient", Client)
+        tracker(lab, "mlflow", **settings).fit_start(Run(torch.nn.Linear(1, 1)))
+    return asked
+
+
+def mlflow_uri(lab: Lab) -> None:
+    assert mlflow_asked(lab, uri="sqlite:////tmp/other.db")[0] == "sqlite:////tmp/other.db"
+    assert re.fullmatch(rf"sqlite:///{re.escape(str(lab.folder.resolve()))}/runs/lab-\d+/mlflow.db", mlflow_asked(lab)[0])
+
+
+def mlflow_experiment(lab: Lab) -> None:
+    assert [mlflow_asked(lab, **settings)[1] for settings in ({"experiment": "letters"}, {})] == ["letters", "tunewright"]
+
+
+def wandb_asked(lab: Lab, key: str, **settings: Any) -> Any:
+    import wandb
+
+    asked: list[Any] = []
+
+    def init(**options: Any) -> Any:
+        asked.append(options[key])
+        return SimpleNamespace(id="abc")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(wandb, "init", init)
+        tracker(lab, "wandb", **settings).fit_start(Run(torch.nn.Linear(1, 1)))
+    return asked
+
+
+def wandb_project(lab: Lab) -> None:
+    assert wandb_asked(lab, "project", project="letters") == ["letters"] != wandb_asked(lab, "project") == ["tunewright"]
+
+
+def wandb_mode(lab: Lab) -> None:
+    assert wandb_asked(lab, "mode", mode="online") == ["online"] != wandb_asked(lab, "mode") == ["offline"]
+
+
+def seed(lab: Lab) -> None:
+    one, other = lab.job(seed=1), lab.job(seed=2)
+    assert one.seed != other.seed and one.order(0) != other.order(0)
+    assert not torch.equal(one.model.classifier.weight, other.model.classifier.weight)
+    texts = [{row["text"] for row in lab.plan(seed=number).train[0]} for number in (1, 2)]
+    assert texts[0] != texts[1]
+
+
+def name(lab: Lab) -> None:
+    assert runs.claim(lab.recipe({"name": "letters"}), "stem").name == "letters"
+    assert runs.claim(lab.recipe({}), "stem").name == "stem-1"
+    with pytest.raises(UserError, match="a run named letters exists"):
+        runs.claim(lab.recipe({"name": "letters"}), "stem")
+
+
+def output_dir(lab: Lab) -> None:
+    place = lab.folder / "out"
+    plan = lab.plan(output_dir=str(place))
+    assert runs.claim(plan.asked, "stem") == place / "runs" / "stem-1"
+    assert Path(plan.dataset.summary()["folder"]).is_relative_to(place / "datasets")
+
+
+CHECKS: dict[str, Callable[[Lab], None]] = {
+    "task": task,
+    "task.text-classification.labels": labels,
+    "task.text-classification.multi_label": multi_label,
+    "task.text-classification.separator": separator,
+    "task.text-classification.thresholds": thresholds,
+    "data.source": source,
+    "data.columns": columns,
+    "data.policy": policy,
+    "data.split.by": split_by,
+    "data.split.validation": split_validation,
+    "data.split.test": split_test,
+    "data.name": data_name,
+    "model.base": base,
+    "model.max_tokens": max_tokens,
+    "model.pooling": pooling,
+    "model.dropout": model_dropout,
+    "model.precision": model_precision,
+    "model.revision": revision,
+    "method": method,
+    "method.lora.rank": rank,
+    "method.lora.alpha": alpha,
+    "method.lora.dropout": lora_dropout,
+    "method.lora.rslora": rslora,
+    "criterion": criterion,
+    "criterion.cross-entropy.smoothing": smoothing,
+    "criterion.binary-cross-entropy.positive_weight": positive_weight,
+    "train.engine": engine,
+    "train.epochs": epochs,
+    "train.max_steps": train_max_steps,
+    "train.batch_size": batch_size,
+    "train.accumulate": accumulate,
+    "train.learning_rate": learning_rate,
+    "train.head_learning_rate": head_learning_rate,
+    "train.warmup": warmup,
+    "train.schedule": schedule,
+    "train.weight_decay": weight_decay,
+    "train.clip": clip,
+    "train.bucket": bucket,
+    "train.precision": train_precision,
+    "train.evaluate_every": evaluate_every,
+    "train.save_every": save_every,
+    "train.save_total_limit": save_total_limit,
+    "train.early_stopping": early_stopping,
+    "train.best_by": best_by,
+    "train.arguments": arguments,
+    "evaluate.metrics": metrics,
+    "evaluate.baselines": baselines,
+    "evaluate.resamples": resamples,
+    "evaluate.batch_size": evaluate_batch_size,
+    "trackers": trackers,
+    "trackers.tensorboard.folder": tensorboard_folder,
+    "trackers.mlflow.uri": mlflow_uri,
+    "trackers.mlflow.experiment": mlflow_experiment,
+    "trackers.wandb.project": wandb_project,
+    "trackers.wandb.mode": wandb_mode,
+    "seed": seed,
+    "name": name,
+    "output_dir": output_dir,
+}
+"""Path of a key -> the check that two recipes that differ in it behave differently."""
+
+
+def test_every_key_of_a_recipe_has_a_check() -> None:
+    found = list(keys(Recipe))
+    assert len(found) == len(set(found)) >= FEWEST_KEYS
+    assert set(CHECKS) == set(found)
+    assert len(set(CHECKS.values())) == len(CHECKS), "a check of its own for each"
+
+
+@pytest.mark.parametrize("key", CHECKS)
+def test_a_changed_key_changes_what_happens(key: str, lab: Lab) -> None:
+    CHECKS[key](lab)
