@@ -9,7 +9,7 @@ from typing import Annotated, Any, Self, Union, get_args, get_origin
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
-from tunewright.core.errors import BadConfig, Problem, nearest
+from tunewright.core.errors import BadConfig, Problem, nearest, short
 
 
 class Config(BaseModel):
@@ -58,7 +58,7 @@ def _problems(error: ValidationError, owner: type[BaseModel]) -> Iterator[Proble
 
 
 def _message(item: ErrorDetails, owner: type[BaseModel], inner: object) -> str:
-    kind, got = item["type"], f" (got {_short(item['input'])})"
+    kind, got = item["type"], f" (got {short(item['input'])})"
     if kind == "missing":
         return "this key is needed"
     if kind == "extra_forbidden":
@@ -98,11 +98,6 @@ def _below(annotation: Any, part: int | str) -> Any:
         return field.annotation if field else None
     inside = [one for one in get_args(annotation) if one is not Ellipsis]
     return inside[-1] if inside else None  # the element of a list, the value of a mapping
-
-
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else text[:77] + "..."
 
 
 def _unknown_key(loc: tuple[int | str, ...], owner: Any) -> str:

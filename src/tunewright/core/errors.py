@@ -107,6 +107,17 @@ def hint(name: str, known: Iterable[str]) -> str:
     return f"Did you mean {near!r}?" if near else f"Known: {shown or 'none'}."
 
 
+def first_line(error: BaseException) -> str:
+    """The first line of what another library's error says, up to 200 characters; its kind where it says nothing."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+
+
+def short(value: object) -> str:
+    """A value as Python writes it, up to 80 characters."""
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
 def _sentence(part: str) -> str:
     part = part.strip()
     return part if part.endswith((".", "?", "!", ":", "\n")) or "\n" in part else part + "."

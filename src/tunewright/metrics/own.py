@@ -15,7 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from tunewright.core.errors import UnknownName, UserError, hint, nearest
+from tunewright.core.errors import UnknownName, UserError, hint, nearest, short
 from tunewright.metrics import METRICS
 from tunewright.metrics.classes import NEVER_TRAINED, ClassOutcome
 
@@ -134,7 +134,7 @@ def _call(spec: str, name: str, function: Callable[..., Any], outcome: ClassOutc
     answers = {f"{name}/{key}": value for key, value in answer.items()} if isinstance(answer, Mapping) else {name: answer}
     numbers = {key: _number(value) for key, value in answers.items()}
     if wrong := [key for key, value in numbers.items() if not math.isfinite(value)] or ([name] if not numbers else []):
-        raise UserError(f"the metric {spec!r} returned {_short(answers.get(wrong[0], answer))} for {wrong[0]!r}",
+        raise UserError(f"the metric {spec!r} returned {short(answers.get(wrong[0], answer))} for {wrong[0]!r}",
                         "a finite number, or a dict of finite numbers by name, was wanted",
                         "Where there is nothing to divide by, return 0.0, or leave that name out of the dict")  # fmt: skip
     return numbers
@@ -164,8 +164,3 @@ def _quote(error: BaseException, path: str) -> str:
     if isinstance(error, SyntaxError) and error.filename:
         file, line = error.filename, error.lineno
     return f"{type(error).__name__}: {error} ({file}, line {line})"
-
-
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else text[:77] + "..."

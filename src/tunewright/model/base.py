@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any
 
-from tunewright.core.errors import MissingExtra, UserError, nearest
+from tunewright.core.errors import MissingExtra, UserError, first_line, nearest
 from tunewright.core.folder import file_hash
 from tunewright.model.settings import ModelSettings
 
@@ -58,7 +58,7 @@ def find(settings: ModelSettings, head: str, where: Path | None = None) -> Base:
         tokenizer = AutoTokenizer.from_pretrained(place, **options)
     except (OSError, ValueError, KeyError, ImportError, AttributeError, TypeError) as error:
         raise UserError(
-            f"the tokenizer of model.base {settings.base!r} cannot be loaded ({_first_line(error)})",
+            f"the tokenizer of model.base {settings.base!r} cannot be loaded ({first_line(error)})",
             "A folder needs tokenizer.json beside its config.json",
             "Save the tokenizer there, or choose another base",
         ) from error
@@ -166,20 +166,16 @@ def _longest(config: Any, tokenizer: Any) -> int:
 def _unreadable(base: str, error: Exception) -> UserError:
     if Path(base).expanduser().is_dir():
         return UserError(
-            f"the config.json of model.base {base!r} cannot be used ({_first_line(error)})",
+            f"the config.json of model.base {base!r} cannot be used ({first_line(error)})",
             "A model that Transformers knows is wanted",
             "Check that the folder holds a text model and that its kind is named under model_type",
         )
     offline = os.environ.get("HF_HUB_OFFLINE") in {"1", "true", "yes", "ON", "on"}
     return UserError(
-        f"model.base {base!r} is no folder here, and the Hub did not give it ({_first_line(error)})",
+        f"model.base {base!r} is no folder here, and the Hub did not give it ({first_line(error)})",
         "HF_HUB_OFFLINE is set, so only models that were fetched before are at hand" if offline else "",
         "Check the name and the network, or use a local folder; 'embedded' is the packaged small encoder, which needs no network",
     )
-
-
-def _first_line(error: Exception) -> str:
-    return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)[:200]
 
 
 def declared_longest(folder: str) -> int | None:

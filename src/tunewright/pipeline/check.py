@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from tunewright.core.errors import MissingExtra
 from tunewright.core.log import calm_libraries, say
+from tunewright.model.methods import METHODS
 from tunewright.pipeline.data import rows_of, truncation
 from tunewright.pipeline.recipe import Recipe
 
@@ -70,7 +71,7 @@ def look_at_model(recipe: Recipe, where: Path, data: Audit | Dataset) -> dict[st
     settings = {
         "max_tokens": plan.recipe.model.max_tokens,
         "pooling": plan.recipe.model.pooling,
-        "method": _method(plan.recipe),
+        "method": METHODS.name_of(plan.recipe.method),
         "learning_rate": plan.recipe.train.learning_rate,
         "precision": plan.recipe.train.precision,
         "best_by": plan.recipe.train.best_by,
@@ -108,21 +109,14 @@ def _truncation(plan: Plan, data: Audit | Dataset) -> dict[str, Any]:
     return truncation(plan.recipe.task, splits, limit, plan.why_tokens)
 
 
-def _method(recipe: Recipe) -> str:
-    from tunewright.model.methods import METHODS
-
-    return METHODS.name_of(recipe.method)
-
-
 def _choices(plan: Plan) -> list[dict[str, Any]]:
     """What the other methods and poolings would train, and what they cost."""
-    from tunewright.model.methods import METHODS
     from tunewright.model.size import size_without_weights
 
     recipe = plan.recipe
     found: list[dict[str, Any]] = []
     for name in METHODS.places():
-        method = recipe.method if name == _method(recipe) else METHODS.build(name)
+        method = recipe.method if name == METHODS.name_of(recipe.method) else METHODS.build(name)
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of libraries about each other
@@ -134,7 +128,7 @@ def _choices(plan: Plan) -> list[dict[str, Any]]:
             {
                 "setting": "method",
                 "value": name,
-                "chosen": name == _method(recipe),
+                "chosen": name == METHODS.name_of(recipe.method),
                 "trainable": size.trainable,
                 "parameters": size.parameters,
                 "training_bytes": size.training_bytes,

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from hashlib import sha256
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,8 +26,8 @@ from tunewright.model.size import (
     steps_to_time,
     total_steps,
 )
-from tunewright.pipeline.train import Plan, scorer
-from tunewright.train.run import Callback, Job, Run, compose
+from tunewright.pipeline.train import Plan, job_of, scorer
+from tunewright.train.run import Callback, Run
 
 if TYPE_CHECKING:
     from torch import nn
@@ -184,34 +183,20 @@ class _Watch(Callback):
 
 def _trial(plan: Plan, model: nn.Module, steps: list[list[list[int]]], costs: Any, watch: _Watch, scratch: Path) -> float:
     """Run some steps in the recipe's own engine, then score some validation rows; the seconds that scoring all of them would take."""
-    from tunewright.tasks.collate import Collate
-    from tunewright.train import ENGINES
+    from tunewright.model.build import Built
+    from tunewright.train import engine
     from tunewright.train.callbacks.journal import Journal
 
-    recipe, criterion = plan.recipe, plan.recipe.criterion
-    assert criterion is not None and recipe.train.best_by is not None
+    recipe = plan.recipe
     whole = [index for index, step in enumerate(steps) if len(step) == len(steps[0])]
     watch.run.extend(whole[index] for index in steps_to_time(costs[whole], ROUNDS))
     micro = [batch for index in watch.run for batch in steps[index]]
     settings = recipe.train.model_copy(update={"max_steps": len(watch.run), "evaluate_every": NEVER, "save_every": NEVER})
-    job = Job(
-        model=model,
-        pieces=plan.train[1].pieces,
-        order=lambda epoch: micro,
-        collate=Collate(plan.base.tokenizer, recipe.task.labels_pad),
-        loss_fn=compose(recipe.task.forward, criterion),
-        count=lambda batch: criterion.count(batch["labels"]),
-        evaluate=lambda _: {},
-        best_by=recipe.train.best_by,
-        higher_is_better=True,
-        settings=settings,
-        callbacks=[Journal(path=scratch / "events.jsonl"), watch],
-        folder=scratch,
-        seed=0,
-    )
-    module, _, attribute = ENGINES[recipe.train.engine].partition(":")
+    usual = job_of(scratch, plan, Built(model, (), frozenset()), lambda _: {}, None)
+    watchers = [Journal(path=scratch / "events.jsonl"), watch]
+    job = replace(usual, order=lambda epoch: micro, settings=settings, callbacks=watchers, folder=scratch)
     with suppress(_Enough):
-        getattr(import_module(module), attribute)(job)
+        engine(recipe.train.engine)(job)
     return _scoring_seconds(plan, model)
 
 

@@ -13,6 +13,7 @@ from tunewright.core.errors import BadConfig, Interrupted, Problem, ProofFailed,
 from tunewright.core.folder import file_hash, locked, read_json, write_json, write_text
 from tunewright.core.log import calm_libraries, say
 from tunewright.core.schema import Row
+from tunewright.model.methods import METHODS
 from tunewright.pipeline import runs
 from tunewright.pipeline.data import cache_folder, prepare, rows_of, truncation
 from tunewright.pipeline.recipe import Recipe, read
@@ -184,11 +185,9 @@ def _build(plan: Plan) -> Built:
 
 
 def _fit_and_save(run: Path, plan: Plan, built: Built, scores: Callable[[nn.Module], dict[str, float]], checkpoint: Path | None) -> None:
-    from importlib import import_module
+    from tunewright.train import engine
 
-    from tunewright.train import ENGINES
-
-    recipe = plan.recipe
+    recipe, facts = plan.recipe, read_json(run / "data.json")
     sizes = {"parameters": _count(built.model, False), "trainable": _count(built.model, True)}
     runs.update(
         run,
@@ -196,20 +195,18 @@ def _fit_and_save(run: Path, plan: Plan, built: Built, scores: Callable[[nn.Modu
             "model": {
                 "base": recipe.model.base,
                 **sizes,
-                "method": _name_of_method(recipe),
+                "method": METHODS.name_of(recipe.method),
                 "max_tokens": recipe.model.max_tokens,
                 "pooling": recipe.model.pooling,
             },
-            "data": {key: read_json(run / "data.json")[key] for key in ("name", "version", "folder")}
-            | {"fingerprint": plan.dataset.fingerprint},
+            "data": {key: facts[key] for key in ("name", "version", "folder")} | {"fingerprint": plan.dataset.fingerprint},
         },
     )
     say(
         f"Training {run.name}: {len(plan.train[0])} rows, "
         f"{sizes['trainable']:,} of {sizes['parameters']:,} weights, {recipe.train.precision}"
     )
-    module, _, attribute = ENGINES[recipe.train.engine].partition(":")
-    done: Run = getattr(import_module(module), attribute)(job_of(run, plan, built, scores, checkpoint))
+    done = engine(recipe.train.engine)(job_of(run, plan, built, scores, checkpoint))
     if done.stop in STOPPED:
         raise STOPPED[done.stop](
             f"{done.stop} at step {done.step} of {done.total_steps}; all that was done is saved",
@@ -347,12 +344,6 @@ def _efficiency(run: Path, plan: Plan, done: Run) -> dict[str, Any]:
         "peak_memory_bytes": peak_memory(),
         "model_bytes": size,
     }
-
-
-def _name_of_method(recipe: Recipe) -> str:
-    from tunewright.model.methods import METHODS
-
-    return METHODS.name_of(recipe.method)
 
 
 def _count(model: nn.Module, trained: bool) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from tunewright.core.config import Config
 from tunewright.core.schema import Row
@@ -13,6 +13,8 @@ from tunewright.core.schema import Row
 if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor, nn
+
+    from tunewright.metrics.intervals import Outcome
 
 Answer = Mapping[str, Any]
 """What the model says of one row, in the words of the table: for a classifier ``{"label": ..., "probabilities": {name: p}}``."""
@@ -44,13 +46,6 @@ class Encoded:
 def text_of(cell: Any) -> str:
     """What a model reads of a cell: nothing where it is empty; U+FFFD for half a letter (a lone surrogate), which no tokenizer takes."""
     return "" if cell is None else re.sub("[\ud800-\udfff]", "\ufffd", str(cell))
-
-
-class Outcome(Protocol):
-    """What was wanted and what was answered, over some rows; can be resampled by row."""
-
-    def __len__(self) -> int: ...
-    def take(self, indices: np.ndarray) -> Self: ...
 
 
 class Task(Config):

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tunewright.core.errors import UserError
+from tunewright.core.errors import UserError, first_line
 from tunewright.data.formats.header import refuse_twice
 from tunewright.data.formats.kinds import as_text
 from tunewright.data.formats.rows import Notes, Part
@@ -111,7 +111,7 @@ def _attempt(opening: Callable[[], Any], notes: Notes, kind: str) -> Any:
     try:
         return opening()
     except Exception as error:  # damaged bytes make these libraries raise nearly anything
-        raise UserError(f"{notes.name} is a damaged or unfinished {kind} file ({_first_line(error)})", f"Wanted: a whole {kind} file",
+        raise UserError(f"{notes.name} is a damaged or unfinished {kind} file ({first_line(error)})", f"Wanted: a whole {kind} file",
                         "Write or download it again") from None  # fmt: skip
 
 
@@ -124,7 +124,7 @@ def _tables(batches: Iterator[pa.RecordBatch], notes: Notes, number: int) -> Ite
                 return
             table = plain_table(pa.Table.from_batches([batch]), notes, number)
         except Exception as error:  # damaged bytes make these libraries raise nearly anything
-            yield None, _first_line(error)
+            yield None, first_line(error)
             return
         yield table, ""
         number += len(table)
@@ -200,7 +200,3 @@ def _holds_bytes(kind: pa.DataType) -> bool:
     if pa.types.is_nested(kind):
         return any(_holds_bytes(kind.field(place).type) for place in range(kind.num_fields))
     return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind))
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

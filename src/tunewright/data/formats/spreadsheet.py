@@ -11,7 +11,7 @@ from itertools import islice
 from typing import Any, BinaryIO
 from zipfile import BadZipFile, ZipFile
 
-from tunewright.core.errors import UserError
+from tunewright.core.errors import UserError, first_line
 from tunewright.data.formats.header import column_names
 from tunewright.data.formats.rows import BadRow, Column, Good, Notes, Part, gathered
 
@@ -83,7 +83,7 @@ def _cells(source: BinaryIO, notes: Notes) -> Iterator[list[str | None] | str]:
         others = book.sheetnames[1:]
         rows = sheet.iter_rows(values_only=True)
     except Exception as error:  # damaged bytes make zip and XML readers raise nearly anything
-        raise _damaged(notes.name, _first_line(error)) from None
+        raise _damaged(notes.name, first_line(error)) from None
     if others:
         notes.tell("sheets", "info", f"{notes.name}: the sheet {book.sheetnames[0]!r} was read; left out: {', '.join(others)}",
                    "To use another sheet, move it to the front or save it as CSV")  # fmt: skip
@@ -97,7 +97,7 @@ def _cells(source: BinaryIO, notes: Notes) -> Iterator[list[str | None] | str]:
                 return
             row = [_text(value) for value in values]
         except Exception as error:  # as above
-            yield _first_line(error)
+            yield first_line(error)
             return
         if any(cell is not None for cell in row):
             yield row
@@ -136,7 +136,3 @@ def _tell_empty_formulas(source: BinaryIO, notes: Notes) -> None:
     if found:
         notes.tell("formula-without-value", "warning", f"{notes.name} has {found} formula(s) without a stored value; they read as missing",
                    "Open the file in Excel, save it, and read it again")  # fmt: skip
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
