@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 import torch
 from pydantic import PrivateAttr
-from tests import tiny
 from torch import Tensor, nn
 from torch.nn.functional import logsigmoid
 
+from tests import tiny
 from tunewright.core.schema import Row
 from tunewright.data.batch import batches
 from tunewright.model.predict import Predictor

@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests import tiny
 
+from tests import tiny
 from tunewright.data import encode as module
 from tunewright.data.encode import encode
 

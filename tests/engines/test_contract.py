@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import torch
 from pydantic import PrivateAttr
-from tests import tiny
 
+from tests import tiny
 from tunewright.core.errors import Diverged, UserError
 from tunewright.core.folder import read_lines
 from tunewright.train import ENGINES

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests import tiny
 
+from tests import tiny
 from tunewright.core.errors import MissingExtra, UserError
 from tunewright.model import base as module
 from tunewright.model.base import declared_longest, find

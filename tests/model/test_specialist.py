@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from tests import tiny
 
+from tests import tiny
 from tunewright.core.errors import ProofFailed, UserError
 from tunewright.model import predict as predict_module
 from tunewright.model import proof

@@ -10,8 +10,8 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from tests import tiny
 
+from tests import tiny
 from tunewright.core.errors import UserError
 from tunewright.core.folder import whole, write_json
 from tunewright.data.read import batches

@@ -15,8 +15,8 @@ import pytest
 import torch
 from pydantic import BaseModel, PrivateAttr
 from pydantic.fields import FieldInfo
-from tests import tiny
 
+from tests import tiny
 from tunewright.core.chance import seed_for
 from tunewright.core.errors import BadConfig, UserError
 from tunewright.core.folder import file_hash, write_json, write_text

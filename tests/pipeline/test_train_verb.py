@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.tiny import base_folder, rows
 
+from tests.tiny import base_folder, rows
 from tunewright.core.errors import BadConfig, ProofFailed, UserError
 from tunewright.core.folder import file_hash, locked, read_json, read_lines, write_json
 from tunewright.pipeline.evaluate import evaluate
@@ -131,7 +131,6 @@ def test_the_resolved_recipe_names_whole_paths_and_is_evaluated_from_another_fol
 
 def test_own_metrics_get_as_many_resamples_as_the_recipe_asks_for(monkeypatch: pytest.MonkeyPatch) -> None:
     from tests.tiny import learned
-
     from tunewright.evaluate.quality import quality
 
     some = rows(30)

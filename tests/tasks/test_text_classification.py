@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests import tiny
 
+from tests import tiny
 from tunewright.core.errors import BadConfig, UserError
 from tunewright.tasks.base import Encoded
 from tunewright.tasks.collate import Collate

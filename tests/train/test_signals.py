@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 import torch
-from tests import tiny
 
+from tests import tiny
 from tunewright.train.callbacks.journal import Journal
 from tunewright.train.callbacks.signals import Signals
 from tunewright.train.checkpoint import is_whole, latest, step_of

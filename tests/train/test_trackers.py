@@ -265,7 +265,6 @@ def test_a_wandb_run_is_resumed_only_when_there_is_one(tmp_path: Path, monkeypat
 
 def test_a_checkpoint_keeps_the_id_and_a_run_that_goes_on_gets_it_back(tmp_path: Path) -> None:
     from tests import tiny
-
     from tunewright.train.checkpoint import latest
     from tunewright.train.hf import fit
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import torch
 from pydantic import PrivateAttr
-from tests import tiny
 
+from tests import tiny
 from tunewright.core.errors import BadConfig, UserError
 from tunewright.train.callbacks.early_stop import EarlyStop
 from tunewright.train.checkpoint import finished, step_of

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 import torch
-from tests import tiny
 
+from tests import tiny
 from tunewright.core.folder import read_lines
 
 SCRIPT = Path(__file__).with_name("two_processes.py")

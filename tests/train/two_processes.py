@@ -12,8 +12,8 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 import torch
 from pydantic import PrivateAttr
-from tests import tiny
 
+from tests import tiny
 from tunewright.train.callbacks.early_stop import EarlyStop
 from tunewright.train.callbacks.journal import Journal
 from tunewright.train.callbacks.signals import Signals
