@@ -1,10 +1,12 @@
+from pathlib import Path
+
 import numpy as np
 import pyarrow as pa
 import pytest
 
 from tunewright.core.schema import SPLITS, Place
 from tunewright.data.audit import RULES
-from tunewright.data.audit.apply import apply, policies, quote
+from tunewright.data.audit.apply import apply, chosen, quote
 from tunewright.data.audit.base import Looked, normalised
 from tunewright.data.audit.variants import one_slip, spellings
 from tunewright.data.read import BadRow
@@ -31,7 +33,7 @@ def hits(rule, *args, **keys):
 def applied(rule, policy, *args, **keys):
     """What one rule does with its policy; every other rule only tells, or finds nothing in these rows."""
     wanted = {name: "keep" if "keep" in RULES.get(name).policies else "drop" for name in RULES.places()} | {rule: policy}
-    return apply(RULES.get(rule).when, looked(*args, **keys), wanted, TASK)
+    return apply(RULES.get(rule).when, looked(*args, **keys), chosen({}, wanted, Path()), TASK)
 
 
 def rows_of(applied, rule):
@@ -265,12 +267,12 @@ def test_unreadable_rows_are_told_with_their_reasons():
 
 
 def test_defaults_are_those_of_the_design():
-    dropped = {name for name, policy in policies({}).items() if policy == "drop"}
+    dropped = {name for name, policy in chosen({}, {}, Path()).policy.items() if policy == "drop"}
     assert dropped == {"unreadable-row", "empty-text", "missing-label", "exact-duplicate"}
 
 
 def test_a_rule_for_labels_does_not_look_at_a_table_without_labels():
-    done = apply("clean", looked([("t",), ("t",)], roles=(ROLES[0],)), policies({}), TASK)
+    done = apply("clean", looked([("t",), ("t",)], roles=(ROLES[0],)), chosen({}, {}, Path()), TASK)
     assert done.findings == ()
 
 

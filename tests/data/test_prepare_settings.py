@@ -44,7 +44,7 @@ def test_a_resolved_recipe_says_every_setting_and_reads_back():
     settings = DataSettings.read({"source": {"train": ["a.csv", "b.csv"], "test": "c.csv"}, "policy": {"mojibake": "fix"}})
     written = settings.model_dump(mode="json")
     assert written["source"] == {"train": ["a.csv", "b.csv"], "test": "c.csv"}
-    assert written["split"] == {"by": "stratified", "validation": 0.1, "test": 0.1}
+    assert written["split"] == {"by": "stratified", "group": None, "time": None, "validation": 0.1, "test": 0.1}
     assert DataSettings.read(written) == settings
 
 

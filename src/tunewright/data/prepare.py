@@ -19,10 +19,12 @@ from tunewright.core.folder import text_hash
 from tunewright.core.log import say
 from tunewright.core.schema import SPLITS, Finding
 from tunewright.data.audit import RULES_VERSION
-from tunewright.data.audit.apply import Removed, apply, policies, refuse
-from tunewright.data.audit.base import TRAIN, Looked, rows_word
+from tunewright.data.audit.apply import Chosen, Removed, apply, chosen, refuse
+from tunewright.data.audit.base import TRAIN, Looked, Services, rows_word
 from tunewright.data.columns import in_roles, stacked, wanted_columns
 from tunewright.data.dataset import Content, Dataset, write
+from tunewright.data.keys import group_codes, times
+from tunewright.data.read import require_columns
 from tunewright.data.settings import DataSettings
 from tunewright.data.source import Source, prepared_folder, read_source
 from tunewright.data.split import split
@@ -67,7 +69,7 @@ class Audit:
         refuse(self.findings)
 
 
-def audit(settings: DataSettings, task: Task, seed: int, base: Path) -> Audit | Dataset:
+def audit(settings: DataSettings, task: Task, seed: int, base: Path, services: Services | None = None) -> Audit | Dataset:
     """Read, clean and split in memory; write nothing, refuse nothing. A source that is a prepared dataset is opened as it is.
 
     Args:
@@ -75,6 +77,7 @@ def audit(settings: DataSettings, task: Task, seed: int, base: Path) -> Audit | 
         task: as the recipe has it; its labels are learned here.
         seed: of the run.
         base: the folder of the recipe: relative sources are looked for there, then in the working directory.
+        services: what rules may call: an encoder, a tokenizer.
 
     Raises:
         UserError: the source cannot be read, a column is missing, or the rows cannot be split and learned from.
@@ -82,10 +85,11 @@ def audit(settings: DataSettings, task: Task, seed: int, base: Path) -> Audit | 
     """
     if folder := prepared_folder(settings.source, base):
         return _opened(folder, settings, task)
-    return Audit(_content(read_source(settings.source, base), settings, task, seed))
+    rules = chosen(settings.rules, settings.policy, base)
+    return Audit(_content(read_source(settings.source, base), settings, rules, task, seed, services or Services()))
 
 
-def prepare(settings: DataSettings, task: Task, seed: int, base: Path, folder: Path) -> Dataset:
+def prepare(settings: DataSettings, task: Task, seed: int, base: Path, folder: Path, services: Services | None = None) -> Dataset:
     """Write ``folder/<name>/<version>``, or open it where it stands already.
 
     Args:
@@ -94,6 +98,7 @@ def prepare(settings: DataSettings, task: Task, seed: int, base: Path, folder: P
         seed: of the run.
         base: the folder of the recipe: relative sources are looked for there, then in the working directory.
         folder: where datasets are kept.
+        services: what rules may call: an encoder, a tokenizer.
 
     Raises:
         UserError: the source cannot be read, a column is missing, the rows cannot be split and learned from, or the disk is full.
@@ -101,12 +106,14 @@ def prepare(settings: DataSettings, task: Task, seed: int, base: Path, folder: P
     """
     if prepared := prepared_folder(settings.source, base):
         return _opened(prepared, settings, task)
+    rules = chosen(settings.rules, settings.policy, base)
     source = read_source(settings.source, base)
-    fingerprint = _fingerprint(source, settings, task, seed)
+    services = services or Services()
+    fingerprint = _fingerprint(source, settings, rules, task, seed, services)
     place = folder / (settings.name or source.name) / fingerprint[:12]
     if ready := _ready(place):
         return ready
-    content = _content(source, settings, task, seed)
+    content = _content(source, settings, rules, task, seed, services)
     refuse(content.findings)
     return write(content, place)
 
@@ -131,7 +138,7 @@ def _opened(folder: Path, settings: DataSettings, task: Task) -> Dataset:
         UserError: the recipe asks for what only preparing could do, the dataset is damaged, or it is one for another task.
     """
     plain = DataSettings(source=settings.source)
-    idle = [key for key in ("policy", "split") if getattr(settings, key) != getattr(plain, key)]
+    idle = [key for key in ("policy", "rules", "split") if getattr(settings, key) != getattr(plain, key)]
     idle += ["columns"] if any(role != column for role, column in settings.columns.items()) else []
     if idle:
         keys = ", ".join(f"data.{key}" for key in idle)
@@ -145,13 +152,14 @@ def _opened(folder: Path, settings: DataSettings, task: Task) -> Dataset:
     return dataset.learned_by(task)
 
 
-def _fingerprint(source: Source, settings: DataSettings, task: Task, seed: int) -> str:
-    """SHA-256 of everything that decides what is written: the rows, the settings, the seed and the version of the rules."""
+def _fingerprint(source: Source, settings: DataSettings, rules: Chosen, task: Task, seed: int, services: Services) -> str:
+    """SHA-256 of everything that decides what is written: the rows, the settings, the seed, the rules and what they may call."""
     facts = {
         "content": source.fingerprint,
         "given": source.given,
         "columns": {role.name: settings.columns.get(role.name, role.name) for role in task.roles()},
-        "policy": policies(settings.policy),
+        "audit": rules.spec(),
+        "called": rules.called(services),
         "split": settings.split.model_dump(),
         "task": TASKS.spec(task),
         "seed": seed,
@@ -160,13 +168,13 @@ def _fingerprint(source: Source, settings: DataSettings, task: Task, seed: int) 
     return text_hash(json.dumps(facts, sort_keys=True))
 
 
-def _content(source: Source, settings: DataSettings, task: Task, seed: int) -> Content:
-    policy = policies(settings.policy)
+def _content(source: Source, settings: DataSettings, rules: Chosen, task: Task, seed: int, services: Services) -> Content:
     looked, original, named, columns = _looked(source, settings, task)
-    cleaned = apply("clean", looked, policy, task)
+    looked = replace(looked, services=services)
+    cleaned = apply("clean", looked, rules, task)
     try:
         looked = _split(cleaned.looked, settings, task, seed)
-        last = apply("split", looked, policy, task)
+        last = apply("split", looked, rules, task)
         kept = _texts_filled(last.looked)
         learned = task.learn(_role_rows(kept, kept.split == TRAIN))
     except UserError:
@@ -176,16 +184,16 @@ def _content(source: Source, settings: DataSettings, task: Task, seed: int) -> C
     quarantine = _quarantine(original, (*cleaned.removed, *last.removed), source)
     content = Content(
         name=settings.name or source.name,
-        fingerprint=_fingerprint(source, settings, task, seed),
+        fingerprint=_fingerprint(source, settings, rules, task, seed, services),
         task=learned,
         seed=seed,
-        settings={"columns": columns, "policy": policy, "split": settings.split.model_dump()},
+        settings={"columns": columns, "audit": rules.spec(), "split": settings.split.model_dump()},
         columns=columns,
         roles={role.name: role.kind for role in kept.roles},
         findings=findings,
         splits={name: kept.rows.filter(pa.array(kept.split == at)) for at, name in enumerate(SPLITS)},
         quarantine=quarantine,
-        summary=summary(source, settings, learned, seed, columns, original, kept, (*cleaned.removed, *last.removed), findings),
+        summary=summary(source, settings, rules, learned, seed, columns, original, kept, (*cleaned.removed, *last.removed), findings),
     )
     _nothing_lost(source, content)
     return content
@@ -202,7 +210,20 @@ def _looked(source: Source, settings: DataSettings, task: Task) -> tuple[Looked,
     places = [np.full(table.rows.num_rows, SPLITS.index(name)) for name, table in source.tables.items()]
     labels = tuple(getattr(task, "labels", None) or ())
     looked = Looked(named.rows, named.roles, np.concatenate(places), source.given, np.arange(original.num_rows), source.bad, labels)
+    looked = _keyed(looked, original, settings)
     return looked, original, (*mixed, *named.findings), wanted
+
+
+def _keyed(looked: Looked, original: pa.Table, settings: DataSettings) -> Looked:
+    """The rows with the group and the time of each, where the recipe names their columns."""
+    group, time = settings.split.group, settings.split.time
+    wanted = {f"split.{key}": name for key, name in (("group", group), ("time", time)) if name is not None}
+    require_columns(original.column_names, wanted, "the source")
+    return replace(
+        looked,
+        group=None if group is None else group_codes(original[group]),
+        time=None if time is None else times(original[time], time),
+    )
 
 
 def _split(looked: Looked, settings: DataSettings, task: Task, seed: int) -> Looked:

@@ -44,13 +44,24 @@ Source = Annotated[
 class SplitSettings(Config):
     """How the splits that the source does not name are made from its training rows."""
 
-    by: Literal["stratified", "random"] = "stratified"
-    """``stratified`` gives every split the labels in the same shares; ``random`` leaves them to chance.
-    Copies of a text stay together in both."""
+    by: Literal["stratified", "random", "group", "time"] = "stratified"
+    """``stratified`` gives every split the labels in the same shares; ``random`` leaves them to chance; ``group`` keeps the rows of one
+    group (a customer, a thread) in one split, labels as even as that allows; ``time`` trains on the oldest rows and tests on the newest.
+    Copies and near-copies of a text stay together in all of them."""
+    group: str | None = None
+    """The column that tells which rows belong together; with any ``by``, rows of one group stay in one split."""
+    time: str | None = None
+    """The column that tells when a row was written; needed for ``by: time``."""
     validation: float = Field(0.1, gt=0, lt=1)
     """Share of the rows that choose the checkpoint; not used where the source names a validation split."""
     test: float = Field(0.1, gt=0, lt=1)
     """Share of the rows that are locked away for the quoted score; not used where the source names a test split."""
+
+    @model_validator(mode="after")
+    def _names_its_column(self) -> Self:
+        if self.by in {"group", "time"} and getattr(self, self.by) is None:
+            raise ValueError(f"by: {self.by} needs the column that tells it: data.split.{self.by}")
+        return self
 
     @model_validator(mode="after")
     def _leaves_rows_to_train(self) -> Self:
@@ -70,6 +81,9 @@ class DataSettings(Config):
     """The task's roles -> the table's columns, as ``{text: body, label: queue}``; a role left out is looked for under its own name."""
     policy: dict[str, Policy] = Field(default_factory=dict)
     """Audit rule -> ``keep``, ``drop``, ``fix`` or ``refuse``; rules left out keep their default."""
+    rules: dict[str, bool | dict[str, Any]] = Field(default_factory=dict)
+    """Audit rule -> its settings, or ``false`` to leave it out, ``true`` to have one that is off by default; a rule of your own is written
+    ``file.py:Class`` (relative to the recipe) or ``package.module:Class``."""
     split: SplitSettings = Field(default_factory=SplitSettings)
     """How missing splits are made."""
     name: str | None = Field(None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
@@ -92,6 +106,19 @@ class DataSettings(Config):
             if problems:
                 raise BadConfig(problems)
         return policy
+
+    @field_validator("rules")
+    @classmethod
+    def _rules_known(cls, rules: dict[str, bool | dict[str, Any]]) -> dict[str, bool | dict[str, Any]]:
+        problems: list[Problem] = []
+        for name, wanted in rules.items():
+            if ":" not in name and name not in RULES.places():
+                problems.append(Problem(name, f"no audit rule is called {name!r}. {hint(name, RULES.places())}"))
+            elif ":" not in name:
+                problems += _wrong_settings(name, wanted)
+        if problems:
+            raise BadConfig(problems)
+        return rules
 
     @field_validator("columns")
     @classmethod
@@ -117,9 +144,19 @@ def _check_splits(source: Mapping[Any, Any]) -> None:
         raise BadConfig(problems)
 
 
+def _wrong_settings(name: str, wanted: bool | dict[str, Any]) -> list[Problem]:
+    try:
+        RULES.get(name).read({"enabled": wanted} if isinstance(wanted, bool) else wanted)
+    except BadConfig as error:
+        return [Problem(f"{name}.{one.path}", one.message) for one in error.problems]
+    return []
+
+
 def _cannot(name: str, wanted: Any) -> str:
-    """Why rule ``name`` cannot do what is ``wanted``, in words; empty when it can."""
+    """Why rule ``name`` cannot do what is ``wanted``, in words; empty when it can. A rule of the user's own is asked when it is loaded."""
     places = RULES.places()
+    if ":" in name and isinstance(wanted, str) and wanted in get_args(Policy):
+        return ""
     if name not in places:
         return f"no audit rule is called {name!r}. {hint(name, places)}"
     if not isinstance(wanted, str) or wanted not in get_args(Policy):

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tunewright.core.schema import SPLITS, Finding, Place
-from tunewright.data.audit.apply import Removed, policies
+from tunewright.data.audit.apply import Chosen, Removed
 from tunewright.data.audit.base import TEST, Looked
 from tunewright.data.settings import DataSettings
 from tunewright.data.source import Source
@@ -27,6 +27,7 @@ LETTERS = 200
 def summary(
     source: Source,
     settings: DataSettings,
+    rules: Chosen,
     task: Task,
     seed: int,
     columns: dict[str, str],
@@ -40,6 +41,7 @@ def summary(
     Args:
         source: the tables as read.
         settings: the ``data`` section of the recipe.
+        rules: those that looked.
         task: with what it learned.
         seed: of the run.
         columns: role -> the table's column.
@@ -66,7 +68,7 @@ def summary(
         },
         "never_trained": {name: count for name, count in tested.items() if name not in trained},
         "test_without_label": _test_without_label(source, removed),
-        "rules": policies(settings.policy),
+        "rules": dict(rules.policy),
         "findings": [_told(finding, source, original, [columns[role] for role in kept.text_roles]) for finding in findings],
     }
 

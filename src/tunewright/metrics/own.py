@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import inspect
 import math
-import sys
-import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from hashlib import blake2b
 from importlib import import_module
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from tunewright.core.errors import UnknownName, UserError, hint, nearest, short
+from tunewright.core.errors import UnknownName, UserError, hint, short
+from tunewright.core.own_code import load, quoted
 from tunewright.metrics import METRICS
 from tunewright.metrics.classes import NEVER_TRAINED, ClassOutcome
 
@@ -53,13 +50,13 @@ def resolve(spec: str, folder: Path) -> Metric:
         UserError: the name, file, module or function does not exist (with the nearest that does), cannot be loaded, or does
             not take three arguments. Calling the metric raises it where the user's function raises, or returns no finite number.
     """
-    place, colon, name = spec.rpartition(":")
+    _, colon, name = spec.rpartition(":")
     if not colon:
         return _ours(spec)
     if name in METRICS:
         raise UserError(f"evaluate.metrics: {spec!r} would give a second score called {name!r}", "a name of its own was wanted",
                         f"Rename the function, for example to my_{name}")  # fmt: skip
-    module = _load_file(spec, folder / place) if place.endswith(".py") else _load_module(spec, place)
+    module = load("evaluate.metrics", spec, folder, WANTED)
     function = _function(spec, module, name)
     return Metric(name, spec, lambda outcome: _call(spec, name, function, outcome))
 
@@ -77,35 +74,6 @@ def _ours(spec: str) -> Metric:
         return {spec: value} if math.isfinite(value) else {}
 
     return Metric(spec, spec, scores)
-
-
-def _load_file(spec: str, path: Path) -> ModuleType:
-    if not path.is_file():
-        others = [other.name for other in path.parent.glob("*.py")] if path.parent.is_dir() else []
-        near = nearest(path.name, others)
-        raise UserError(f"evaluate.metrics: {spec!r} names a file that does not exist ({path})", WANTED,
-                        f"Did you mean {near!r}?" if near else "Give its path relative to the recipe's folder")  # fmt: skip
-    name = f"tunewright_own_{blake2b(str(path.resolve()).encode('utf-8', 'surrogatepass'), digest_size=8).hexdigest()}"
-    found = spec_from_file_location(name, path)
-    assert found is not None and found.loader is not None, "a name that ends in .py always has a loader"
-    module = module_from_spec(found)
-    sys.modules[name] = module  # dataclasses and pickle look a class's module up there
-    try:
-        found.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
-        del sys.modules[name]
-        raise UserError(f"evaluate.metrics: loading {spec!r} raised {_quote(error, str(path))}", "", "Mend it there") from error
-    return module
-
-
-def _load_module(spec: str, place: str) -> ModuleType:
-    try:
-        return import_module(place)
-    except ModuleNotFoundError as error:
-        raise UserError(f"evaluate.metrics: {spec!r} cannot be imported ({error})", WANTED,
-                        "Install the package that has it, or write the path of a file") from error  # fmt: skip
-    except (Exception, SystemExit) as error:
-        raise UserError(f"evaluate.metrics: importing {spec!r} raised {_quote(error, '')}", "", "Mend it there") from error
 
 
 def _function(spec: str, module: ModuleType, name: str) -> Callable[..., Any]:
@@ -129,7 +97,7 @@ def _call(spec: str, name: str, function: Callable[..., Any], outcome: ClassOutc
     try:
         answer = function(wanted_names(outcome), outcome.probabilities, list(outcome.names))
     except Exception as error:
-        where = _quote(error, code.co_filename if code else "")
+        where = quoted(error, code.co_filename if code else "")
         raise UserError(f"the metric {spec!r} raised {where}", "", "Mend it there, or take it out of evaluate.metrics") from error
     answers = {f"{name}/{key}": value for key, value in answer.items()} if isinstance(answer, Mapping) else {name: answer}
     numbers = {key: _number(value) for key, value in answers.items()}
@@ -154,13 +122,3 @@ def _number(value: Any) -> float:
         return float(value) if hasattr(value, "__float__") else math.nan
     except (TypeError, ValueError, RuntimeError):
         return math.nan
-
-
-def _quote(error: BaseException, path: str) -> str:
-    """An exception in the user's words, with the last line of the user's own file that it came through."""
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if frame.filename == path] or frames[-1:]
-    file, line = (own[-1].filename, own[-1].lineno) if own else (path, None)
-    if isinstance(error, SyntaxError) and error.filename:
-        file, line = error.filename, error.lineno
-    return f"{type(error).__name__}: {error} ({file}, line {line})"

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
 
-from tunewright.core.errors import DataRefused
+from tunewright.core.errors import DataRefused, UserError
+from tunewright.core.own_code import load, quoted
 from tunewright.core.schema import Finding, Place, Policy
 from tunewright.data.audit import RULES
-from tunewright.data.audit.base import Hit, Looked, Rule, one_chunk
+from tunewright.data.audit.base import Hit, Looked, Rule, Services, one_chunk
 from tunewright.tasks import TASKS
 from tunewright.tasks.base import Task
 
 QUOTED = 5
 """Rows quoted by number in a message; findings.parquet has all."""
+FAILED, FAILED_OWN = "rule-failed", "own-rule-failed"
+"""What a finding is called that tells of a rule that raised: one of ours, or one of the user's own."""
+OWN_WANTED = "a class derived from tunewright.data.audit.base.Rule was wanted, as file.py:Class or package.module:Class"
 
 
 @dataclass(frozen=True)
@@ -38,28 +43,112 @@ class Applied:
     removed: tuple[Removed, ...]
 
 
-def policies(wanted: Mapping[str, Policy]) -> dict[str, Policy]:
-    """The policy of every rule: the recipe's, or the rule's default."""
-    return {name: wanted.get(name, RULES.get(name).default) for name in RULES.places()}
+@dataclass(frozen=True)
+class Chosen:
+    """The rules of a recipe, in the order in which they look, and what is done with the rows that each finds.
+
+    Args:
+        rules: name -> rule with its settings; rules that are not enabled are left out.
+        policy: name -> policy, of the same rules.
+    """
+
+    rules: Mapping[str, Rule]
+    policy: Mapping[str, Policy]
+
+    def spec(self) -> dict[str, Any]:
+        """Every rule with its settings and its policy, in plain values."""
+        return {
+            name: {**rule.model_dump(mode="json", exclude={"enabled"}), "policy": self.policy[name]} for name, rule in self.rules.items()
+        }
+
+    def called(self, services: Services) -> list[str | int | None]:
+        """What decides about rows from outside: the encoder or the tokenizer's limit, where a rule that asks them may take rows away."""
+        used = {service for name, rule in self.rules.items() if self.policy[name] != "keep" for service in rule.uses}
+        found: list[str | int | None] = [services.embed_name] if "embed" in used else []
+        return [*found, services.max_tokens] if "count_tokens" in used else found
 
 
-def apply(when: Literal["clean", "split"], looked: Looked, policy: Mapping[str, Policy], task: Task) -> Applied:
+def chosen(rules: Mapping[str, bool | Mapping[str, Any]], policy: Mapping[str, Policy], folder: Path) -> Chosen:
+    """Every rule of ours and every one of the user's own that a recipe has enabled.
+
+    Args:
+        rules: ``data.rules`` of a recipe.
+        policy: ``data.policy`` of a recipe; a rule left out keeps its default.
+        folder: where the recipe stands.
+
+    Raises:
+        UserError: a rule of the user's own cannot be loaded, or cannot do what its policy says.
+    """
+    classes = {name: RULES.get(name) for name in RULES.places()}
+    classes |= {name: _own(name, folder) for name in rules if ":" in name}
+    settings = {name: {"enabled": one} if isinstance(one, bool) else dict(one) for name, one in rules.items()}
+    built = {name: kind.read(settings.get(name, {})) for name, kind in classes.items()}
+    if strange := [name for name in policy if name not in built]:
+        raise UserError(
+            f"data.policy names {strange[0]!r}, which is no rule of data.rules", "", f"Write data.rules: {{{strange[0]}: true}}"
+        )
+    on = {name: rule for name, rule in built.items() if rule.enabled}
+    return Chosen(on, {name: _allowed(name, rule, policy.get(name, rule.default)) for name, rule in on.items()})
+
+
+def _own(spec: str, folder: Path) -> type[Rule]:
+    found = getattr(load("data.rules", spec, folder, OWN_WANTED), spec.rpartition(":")[2], None)
+    if not (isinstance(found, type) and issubclass(found, Rule)):
+        raise UserError(f"data.rules: {spec!r} names no rule", OWN_WANTED, "See docs/how-to for a rule of your own")
+    return found
+
+
+def _allowed(name: str, rule: Rule, wanted: Policy) -> Policy:
+    if wanted not in rule.policies:
+        raise UserError(f"data.policy.{name}: {wanted} is none of its policies", f"Known for this rule: {', '.join(rule.policies)}")
+    return wanted
+
+
+def apply(when: Literal["clean", "split"], looked: Looked, chosen: Chosen, task: Task) -> Applied:
     """Let every rule of this moment look, one after the other, each at what the ones before it left.
 
-    A rule with the policy ``refuse`` goes on by its default, so that all refusals are told at once by ``refuse``.
+    A rule with the policy ``refuse`` goes on by its default, so that all refusals are told at once by ``refuse``. A rule that raises is
+    itself a finding, called ``rule-failed``, and the others look on.
     """
     findings: list[Finding] = []
     removed: list[Removed] = []
-    for name in RULES.places():
-        rule = RULES.build(name)
+    policy = chosen.policy
+    for name, rule in chosen.rules.items():
         if rule.when == when and _serves(rule, task, looked):
-            for hit in list(rule.look(looked)):
+            hits, failed = _looks(name, rule, looked)
+            findings += failed
+            for hit in hits:
                 found, gone, looked = _decide(name, rule, hit, policy[name], looked)
                 findings.append(found)
                 removed += [gone] if gone is not None and len(gone.numbers) else []
             lost = np.concatenate([one.numbers for one in removed if one.rule == name] or [np.zeros(0, dtype=np.int64)])
             looked = looked.only(~np.isin(looked.number, lost)) if len(lost) else looked
     return Applied(looked, tuple(findings), tuple(removed))
+
+
+def _looks(name: str, rule: Rule, looked: Looked) -> tuple[list[Hit], list[Finding]]:
+    """What a rule found; and where it raised, the finding that says so."""
+    hits: list[Hit] = []
+    try:
+        hits.extend(rule.look(looked))
+    except UserError:
+        raise
+    except Exception as error:
+        return hits, [_failed(name, error)]
+    return hits, []
+
+
+def _failed(name: str, error: Exception) -> Finding:
+    own = ":" in name
+    return Finding(
+        rule=FAILED_OWN if own else FAILED,
+        severity="error",
+        message=f"the rule {name} raised {quoted(error, '')}; what it looks for is not known of these rows",
+        remedy="Mend the rule"
+        if own
+        else "Report this as a bug of tunewright, with the message; data.rules can leave the rule out meanwhile",
+        recipe=f"data.rules: {{{name}: false}}",
+    )
 
 
 def refuse(findings: Sequence[Finding]) -> None:
@@ -153,4 +242,4 @@ def _fixed(looked: Looked, hit: Hit, mended: np.ndarray) -> Looked:
 
 
 def _milder(rule: str) -> Policy:
-    return "keep" if "keep" in RULES.get(rule).policies else "drop"
+    return "drop" if rule in RULES.places() and "keep" not in RULES.get(rule).policies else "keep"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, Literal
@@ -22,6 +22,23 @@ TRAIN, VALIDATION, TEST = range(len(SPLITS))
 
 
 @dataclass(frozen=True)
+class Services:
+    """What rules may call and this folder must not import; ``pipeline`` passes it in.
+
+    Args:
+        embed: (texts) -> (texts, width) float32 array: sentence vectors of a small frozen encoder, where one is at hand.
+        embed_name: what that encoder is called in a message.
+        count_tokens: (texts) -> (texts,) int array: tokens of each, without those that mark begin and end.
+        max_tokens: tokens of a row beyond which the model cuts; None when no model is known.
+    """
+
+    embed: Callable[[Sequence[str]], np.ndarray] | None = None
+    embed_name: str = ""
+    count_tokens: Callable[[Sequence[str]], np.ndarray] | None = None
+    max_tokens: int | None = None
+
+
+@dataclass(frozen=True)
 class Looked:
     """The rows that a rule looks at.
 
@@ -34,6 +51,10 @@ class Looked:
         number: (rows,), number of each row in the whole table as read.
         bad: what the reader could not read.
         named: the labels that the recipe itself names, if it does.
+        group: (rows,) int, the same number for rows of one group (``data.split.group``), -1 without one; None when the recipe names none.
+        time: (rows,) float64, seconds since 1970 (``data.split.time``), NaN without one; None when the recipe names none.
+        near_threshold: Jaccard similarity from which two texts are near-duplicates, in (0, 1].
+        services: what rules may call.
     """
 
     rows: pa.Table
@@ -43,6 +64,10 @@ class Looked:
     number: np.ndarray
     bad: tuple[BadRow, ...] = ()
     named: tuple[str, ...] = ()
+    group: np.ndarray | None = None
+    time: np.ndarray | None = None
+    near_threshold: float = 0.8
+    services: Services = field(default_factory=Services)
 
     def __len__(self) -> int:
         return int(self.rows.num_rows)
@@ -117,7 +142,15 @@ class Looked:
 
     def only(self, rows: np.ndarray) -> Looked:
         """The rows for which ``rows`` (bool, one per row) is true."""
-        return self._known(replace(self, rows=self.rows.filter(pa.array(rows)), split=self.split[rows], number=self.number[rows]), rows)
+        chosen = replace(
+            self,
+            rows=self.rows.filter(pa.array(rows)),
+            split=self.split[rows],
+            number=self.number[rows],
+            group=None if self.group is None else self.group[rows],
+            time=None if self.time is None else self.time[rows],
+        )
+        return self._known(chosen, rows)
 
     def split_as(self, split: np.ndarray) -> Looked:
         """The same rows in other splits: (rows,), index into ``SPLITS``."""
@@ -165,10 +198,15 @@ class Hit:
 class Rule(Config):
     """One thing that can be wrong with rows. It looks and tells; the policy of the recipe decides."""
 
+    enabled: bool = True
+    """Whether the rule looks at all; ``data.rules: {<rule>: false}`` is short for it."""
+
     tasks: ClassVar[tuple[str, ...]] = ()
     """The tasks it serves; empty: every task that has what it looks at."""
     looks_at: ClassVar[tuple[Literal["text", "label", "labels"], ...]] = ("text",)
     """Kinds of role, one of which the table must have."""
+    uses: ClassVar[tuple[Literal["embed", "count_tokens"], ...]] = ()
+    """The services that it calls: where it may change rows, they are part of what a dataset version stands for."""
     when: ClassVar[Literal["clean", "split"]] = "clean"
     """Before missing splits are made, or after."""
     severity: ClassVar[Severity] = "warning"
@@ -197,6 +235,17 @@ def normalised(column: pa.ChunkedArray) -> pa.ChunkedArray:
     folded = pc.utf8_trim_whitespace(pc.utf8_lower(pc.utf8_normalize(column, form="NFKC")))
     bare = pc.utf8_trim_whitespace(pc.replace_substring_regex(folded, r"[\pP\pZ\s]+", " "))
     return pc.if_else(pc.equal(bare, ""), folded, bare)
+
+
+def per_row(column: pa.ChunkedArray | pa.Array, function: Callable[[pa.Array], np.ndarray]) -> np.ndarray:
+    """One number or flag for each value of a column, found chunk by chunk, so that memory does not grow with the texts.
+
+    Args:
+        function: (values of one chunk) -> (values,) array.
+    """
+    chunks = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
+    found = [function(chunk) for chunk in chunks]
+    return np.concatenate(found) if found else function(pa.array([], column.type))
 
 
 def one_chunk(column: pa.ChunkedArray | pa.Array) -> pa.Array:
