@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import typer
 
-from tunewright.cli.options import AsJson, Quiet, RecipeFile, Settings, put
+from tunewright.cli.options import AsJson, Quiet, RecipeFile, Settings, end, put
 
 
 def command(recipe: RecipeFile, set_: Settings = None, as_json: AsJson = False, quiet: Quiet = False) -> None:
@@ -21,5 +21,6 @@ def command(recipe: RecipeFile, set_: Settings = None, as_json: AsJson = False, 
     model = check.look_at_model(plan, recipe.parent, data)
     if as_json:
         put({"recipe": str(recipe), "data": facts, **model})
-        return
-    typer.echo(f"{told.model(model)}\nNext: tunewright run {recipe}")
+    else:
+        typer.echo(f"{told.model(model)}\nNext: tunewright run {recipe}")
+    end(facts["findings"])

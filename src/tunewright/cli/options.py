@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import sys
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,9 +21,20 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", help="Throw away a run o
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but results and errors.")]
 
 
+FAILED_RULES = {"rule-failed": 1, "own-rule-failed": 2}
+"""What the finding of a rule that raised is called -> the exit status it ends with."""
+
+
 def given_command() -> str:
     """The command as the user gave it."""
     return shlex.join(["tunewright", *sys.argv[1:]])
+
+
+def end(findings: Iterable[Mapping[str, Any]]) -> None:
+    """End with status 1 where a rule of ours raised, with 2 where one of the user's own did: everything else was done all the same."""
+    failed = {finding["rule"] for finding in findings}.intersection(FAILED_RULES)
+    if failed:
+        raise typer.Exit(min(FAILED_RULES[rule] for rule in failed))
 
 
 def put(value: Any) -> None:

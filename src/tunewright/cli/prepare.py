@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import typer
 
-from tunewright.cli.options import AsJson, Quiet, RecipeFile, Settings, put
+from tunewright.cli.options import AsJson, Quiet, RecipeFile, Settings, end, put
 
 
 def command(recipe: RecipeFile, set_: Settings = None, as_json: AsJson = False, quiet: Quiet = False) -> None:
@@ -19,6 +19,7 @@ def command(recipe: RecipeFile, set_: Settings = None, as_json: AsJson = False, 
     facts = dataset.summary()
     if as_json:
         put(facts)
-        return
-    typer.echo(data_summary(facts))
-    typer.echo(f"{dataset.folder}\nNext: tunewright train {recipe}")
+    else:
+        typer.echo(data_summary(facts))
+        typer.echo(f"{dataset.folder}\nNext: tunewright train {recipe}")
+    end(facts["findings"])

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from tunewright.cli.options import Overwrite, Quiet, Settings, given_command
+from tunewright.cli.options import Overwrite, Quiet, Settings, end, given_command
 from tunewright.core.errors import UserError
 
 
@@ -17,6 +17,7 @@ def command(
     quiet: Quiet = False,
 ) -> None:
     """Train, save and prove a model; or go on with a stopped run. Example: tunewright train tickets.yaml"""
+    from tunewright.core.folder import read_json
     from tunewright.core.log import set_quiet
     from tunewright.pipeline.recipe import parse_settings, read
     from tunewright.pipeline.runs import find
@@ -34,3 +35,4 @@ def command(
 
     folder = train(plan, recipe.parent, recipe.stem, given_command(), overwrite) if plan and recipe else go_on(find(resume or ""))
     typer.echo(f"{folder}\nNext: tunewright evaluate {folder}")
+    end(read_json(folder / "data.json")["findings"])

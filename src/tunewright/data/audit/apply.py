@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from tunewright.core.errors import DataRefused, UserError
+from tunewright.core.folder import file_hash
 from tunewright.core.own_code import load, quoted
 from tunewright.core.schema import Finding, Place, Policy
 from tunewright.data.audit import RULES
@@ -56,10 +58,13 @@ class Chosen:
     policy: Mapping[str, Policy]
 
     def spec(self) -> dict[str, Any]:
-        """Every rule with its settings and its policy, in plain values."""
-        return {
-            name: {**rule.model_dump(mode="json", exclude={"enabled"}), "policy": self.policy[name]} for name, rule in self.rules.items()
-        }
+        """Every rule with its settings and its policy, in plain values; one of the user's own with the hash of its file."""
+        found = {}
+        for name, rule in self.rules.items():
+            found[name] = {**rule.model_dump(mode="json", exclude={"enabled"}), "policy": self.policy[name]}
+            if ":" in name:
+                found[name]["code"] = file_hash(Path(inspect.getfile(type(rule))))
+        return found
 
     def called(self, services: Services) -> list[str | int | None]:
         """What decides about rows from outside: the encoder or the tokenizer's limit, where a rule that asks them may take rows away."""
