@@ -1,7 +1,8 @@
 """Programs that are measured side by side: each trains until its next point, tells its score, and waits for its turn.
 
 A program's clock runs only while it trains: not while it is scored, and not while another one has its turn. So two programs share a
-noisy machine fairly, and neither waits for the other's cores.
+noisy machine fairly, and neither waits for the other's cores. The processor seconds of all its threads are told too: what others do on
+the machine changes them little.
 """
 
 from __future__ import annotations
@@ -22,8 +23,9 @@ class Clock:
 
     def __init__(self) -> None:
         self.seconds = 0.0
+        self.processor_seconds = 0.0
         self.rows = 0
-        self._since = 0.0
+        self._since = self._processor_since = 0.0
         self._next = POINT_ROWS
 
     def start(self) -> None:
@@ -37,19 +39,23 @@ class Clock:
             return
         self._next += POINT_ROWS
         self.seconds += time.monotonic() - self._since
-        self._tell({"rows": self.rows, "seconds": round(self.seconds, 2), "validation": score()})
+        self.processor_seconds += time.process_time() - self._processor_since
+        self._tell({**self._spent(), "validation": score()})
         self._wait()
 
     def end(self, test: float) -> None:
         """Tell the score on the test rows, which are looked at only here."""
-        self._tell({"rows": self.rows, "seconds": round(self.seconds, 2), "test": test})
+        self._tell({**self._spent(), "test": test})
+
+    def _spent(self) -> dict[str, Any]:
+        return {"rows": self.rows, "seconds": round(self.seconds, 2), "processor_seconds": round(self.processor_seconds, 2)}
 
     def _tell(self, value: dict[str, Any]) -> None:
         print("POINT " + json.dumps(value), flush=True)
 
     def _wait(self) -> None:
         sys.stdin.readline()
-        self._since = time.monotonic()
+        self._since, self._processor_since = time.monotonic(), time.process_time()
 
 
 def accuracy(model: Any, tokenizer: Any, rows: Sequence[dict[str, str]], names: Sequence[str], max_tokens: int) -> float:
@@ -94,6 +100,6 @@ class Side:
         if self.ended:
             self._process.wait()
 
-    def reached(self, target: float) -> float | None:
-        """Training seconds at the first point with at least this validation score; None if there was none."""
-        return next((point["seconds"] for point in self.points if point.get("validation", 0) >= target), None)
+    def reached(self, target: float) -> dict[str, Any] | None:
+        """The first point with at least this validation score; None if there was none."""
+        return next((point for point in self.points if point.get("validation", 0) >= target), None)
