@@ -41,7 +41,8 @@ def measure(name: str, settings: list[str], out: Path) -> dict[str, Any]:
         "accuracy": test["accuracy"], "f1_macro": test["f1_macro"], "tfidf": baselines["tfidf"]["accuracy"],
         "majority": baselines["majority"]["accuracy"], "difference": baselines["difference"]["tfidf"]["accuracy"],
         "train_seconds": cost["train_seconds"], "total_seconds": cost["total_seconds"], "peak_memory_bytes": cost["peak_memory_bytes"],
-        "processor_seconds": round(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, 1), "epochs": cost["epochs"], "proof": metrics["proof"]["largest_difference"],
+        "processor_seconds": round(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, 1),
+        "epochs": cost["epochs"], "proof": metrics["proof"]["largest_difference"],
     }  # fmt: skip
 
 
