@@ -22,7 +22,7 @@ def test_there_are_recipes_and_each_says_what_it_is_expected_to_reach() -> None:
 def test_a_recipe_has_six_lines_at_most_and_reads_its_data_whole(
     recipe: Path, real_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tunewright.pipeline.data import prepare
+    from tunewright.pipeline.prepare import prepare
 
     assert len(recipe.read_text().splitlines()) <= 6
     monkeypatch.chdir(real_data)

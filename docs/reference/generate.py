@@ -5,6 +5,7 @@ Run it with ``make docs``. A test compares the pages with what this file makes o
 
 from __future__ import annotations
 
+import re
 import types
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -17,6 +18,8 @@ from pydantic.fields import FieldInfo
 from tunewright.cli import app
 from tunewright.core.registry import Member, Registry
 from tunewright.data.audit import RULES
+from tunewright.data.audit.base import Rule
+from tunewright.data.audit.on_the_fly import REMEMBERING
 from tunewright.metrics import METRICS
 from tunewright.model.methods import METHODS
 from tunewright.pipeline.recipe import Recipe
@@ -35,6 +38,13 @@ KINDS: tuple[tuple[str, Registry[Any], str], ...] = (
     ("Criteria", CRITERIA, "criterion"),
     ("Trackers", TRACKERS, "trackers"),
 )
+
+
+STREAMS = {
+    "row": "each row is judged by itself, as in a whole table",
+    "block": "rows are compared within a block",
+    "first": "it looks at the first rows alone",
+}
 
 
 def recipe_page() -> str:
@@ -101,7 +111,7 @@ def commands_page() -> str:
 
 
 def rules_page() -> str:
-    """Every audit rule: what it finds, what is done by default, and what a recipe may ask for."""
+    """Every audit rule: what it finds, what is done by default, what a recipe may ask for, and its settings."""
     text = [
         "# The audit rules",
         "",
@@ -114,22 +124,63 @@ def rules_page() -> str:
         "data: {policy: {label-variant: fix, conflicting-label: drop}}",
         "```",
         "",
-        "| rule | default | can | severity |",
-        "| --- | --- | --- | --- |",
+        "A rule is left out with `data.rules: {<rule>: false}`; one that is off by default is switched on with `true`. Settings stand in",
+        "the place of these words. [Clean the data](../how-to/clean-data.md) says how to use the rules,",
+        "[a rule of your own](../how-to/your-own-data-rule.md) how to add one.",
+        "",
+        "| rule | finds | looks at | severity | default | can |",
+        "| --- | --- | --- | --- | --- | --- |",
     ]
     rules = {name: RULES.get(name) for name in RULES.places()}
-    text += [f"| [`{name}`](#{name}) | {rule.default} | {', '.join(rule.policies)} | {rule.severity} |" for name, rule in rules.items()]
+    text += [
+        f"| [`{name}`](#{name}) | {_short(_finds(rule))} | {', '.join(rule.looks_at)} | {rule.severity} | {_usual(rule)} | "
+        f"{', '.join(rule.policies)} |"
+        for name, rule in rules.items()
+    ]
     for name, rule in rules.items():
-        text += ["", f"## `{name}`", "", _prose(" ".join((rule.__doc__ or "").split())), ""]
-        text += [f"- Looks at: {' or '.join(rule.looks_at)}, {'after' if rule.when == 'split' else 'before'} missing splits are made."]
-        text += [f"- Costs: {rule.cost}.", f"- Remedy: {_prose(rule.remedy)}."]
-        text += [f"- In a recipe: `{rule.recipe}`"] if rule.recipe else []
-        text += (
-            ["- Reaches a given test split too: such rows cannot be scored; they are counted beside the score."]
-            if rule.reaches_test
-            else []
-        )
+        text += ["", f"## `{name}`", "", _prose(_finds(rule)), "", *_rule_facts(name, rule)]
+        text += _settings_of(name, rule)
     return "\n".join(text) + "\n"
+
+
+def _rule_facts(name: str, rule: type[Rule]) -> Iterator[str]:
+    yield f"- Looks at: {' or '.join(rule.looks_at)}, {'after' if rule.when == 'split' else 'before'} missing splits are made."
+    if rule.tasks:
+        yield f"- Serves: {', '.join(rule.tasks)}."
+    policies = [f"{one} (default)" if one == rule.default else one for one in rule.policies]
+    yield f"- Severity: {rule.severity}. Policies: {', '.join(policies)}."
+    if not _on(rule):
+        yield "- Off by default."
+    yield f"- Costs: {_prose(rule.cost)}."
+    yield f"- Remedy: {_prose(rule.remedy)}."
+    if rule.recipe:
+        yield f"- In a recipe: `{rule.recipe}`"
+    yield f"- In a stream: {'what it needs of earlier rows is remembered' if name in REMEMBERING else STREAMS[rule.streams]}."
+    if rule.reaches_test:
+        yield "- Reaches a given test split too: such rows cannot be scored; they are counted beside the score."
+
+
+def _settings_of(name: str, rule: type[Rule]) -> list[str]:
+    """The settings of a rule, as ``data.rules`` takes them."""
+    lines = _table((path, field) for path, field in _fields(rule, "") if path != "enabled")
+    return ["", f"Settings, written `data.rules: {{{name}: {{<key>: <value>}}}}`:", "", *lines] if lines else []
+
+
+def _finds(rule: type[Rule]) -> str:
+    return " ".join((rule.__doc__ or "").split())
+
+
+def _short(text: str) -> str:
+    """What a rule finds, without the further sentences and without what stands behind a colon."""
+    return _prose(re.split(r"(?<=[a-z`)])[.:;] ", text)[0].rstrip("."))
+
+
+def _usual(rule: type[Rule]) -> str:
+    return rule.default if _on(rule) else "off"
+
+
+def _on(rule: type[Rule]) -> bool:
+    return bool(rule.model_fields["enabled"].default)
 
 
 PAGES = {"recipe.md": recipe_page, "commands.md": commands_page, "rules.md": rules_page}
@@ -152,6 +203,8 @@ def _fields(owner: type[BaseModel], prefix: str) -> Iterator[tuple[str, FieldInf
             yield from _fields(inner, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", field
+            for one in get_args(field.annotation):  # settings, or true or false
+                yield from _fields(one, f"{prefix}{name}.") if isinstance(one, type) and issubclass(one, BaseModel) else ()
 
 
 def _table(fields: Iterable[tuple[str, FieldInfo]]) -> list[str]:
@@ -190,6 +243,8 @@ def _named(annotation: Any) -> str:
         return ", ".join(f"`{part}`" for part in parts)
     if origin in (Union, types.UnionType):
         return " or ".join(_named(part) for part in parts)
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return "settings"
     if origin is tuple:
         return f"list of {_named(parts[0])}"
     if origin is dict:

@@ -13,7 +13,17 @@ from tunewright.data.settings import DataSettings
 from tunewright.tasks import TASKS
 
 TASK = TASKS.build("text-classification")
-FILES = {"train.parquet", "validation.parquet", "test.parquet", "quarantine.parquet", "findings.parquet", "manifest.json", "README.md"}
+FILES = {
+    "rows.svg",
+    "labels.svg",
+    "train.parquet",
+    "validation.parquet",
+    "test.parquet",
+    "quarantine.parquet",
+    "findings.parquet",
+    "manifest.json",
+    "README.md",
+}
 
 
 def written(folder, name="tickets.jsonl"):
@@ -219,6 +229,7 @@ def test_the_summary_has_the_keys_that_a_report_reads(tmp_path):
         "splits",
         "never_trained",
         "test_without_label",
+        "card",
         "rules",
         "findings",
     ]

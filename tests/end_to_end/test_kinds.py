@@ -99,7 +99,7 @@ def test_a_score_that_no_row_has_is_refused_before_the_first_step(tmp_path: Path
 def test_a_dataframe_goes_the_same_road(tmp_path: Path) -> None:
     import pandas as pd
 
-    from tunewright.pipeline.data import prepare
+    from tunewright.pipeline.prepare import prepare
     from tunewright.pipeline.recipe import build
 
     frame = pd.DataFrame(rows_of_pairs(60))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from importlib.metadata import distribution
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from tests import dirty
 from tunewright.cli import app
 from tunewright.core.errors import BadConfig, MissingExtra, UserError
 from tunewright.core.folder import read_json
@@ -80,7 +82,35 @@ def test_rows_findings_and_splits_are_told_with_remedies(checked):
     assert rows["read"] == rows["kept"] + rows["quarantined"] and f"{rows['read']:,} rows read" in words
     assert sum(one["rows"] for one in facts["data"]["splits"].values()) == rows["kept"]
     assert {"exact-duplicate", "conflicting-label"} <= {one["rule"] for one in facts["data"]["findings"]}
-    assert "train: " in words and "recipe: data.policy." in words and "tickets.csv row " in words
+    assert "train: " in words and "recipe: data.policy." in words and re.search(r"^ {12}row \d+: \S", words, re.M)
+
+
+def test_findings_are_told_errors_first_in_lines_that_fit_and_can_be_copied():
+    facts = dirty.summary() | {"refused": ["leak-group"]}
+    lines = told.data(facts, width=90).splitlines()
+    heads = [line for line in lines if re.match(r"  (error|warning|info) +\S", line)]
+    assert "Findings: 5 errors, 12 warnings, 5 info" in lines and len(heads) == 22
+    assert [line.split()[0] for line in heads] == ["error"] * 5 + ["warning"] * 12 + ["info"] * 5
+    assert heads[0] == "  error   leak-group, 331 rows (2.7 %), refused"
+    assert heads[2] == "  error   secret, 3 rows (under 0.1 %), left as found"
+    assert heads[4] == "  error   unreadable-row, 14 rows (0.1 %), removed", "what is done with comes after what is left"
+    assert max(map(len, lines)) <= 90 and len(lines) < 22 * 9
+    assert "          recipe: data.policy.conflicting-label: drop" in lines, "a line to copy is never broken"
+    at = lines.index("  warning conflicting-label, 58 rows (0.5 %), left as found")
+    assert len([line for line in lines[at : at + 9] if re.match(r" {12}row \d+: ", line)]) == 3
+
+
+def test_a_row_that_is_quoted_cannot_move_the_cursor_or_fill_the_screen():
+    facts = dirty.summary() | {"refused": []}
+    shown = [{"file": "a.csv", "row": 3, "text": "\x1b[2J\x1b[31mred\nnext line \x07" + "x" * 500}]
+    facts["findings"] = [facts["findings"][10] | {"shown": shown}]
+    said = told.data(facts, width=80)
+    assert "\x1b" not in said and "\x07" not in said and max(map(len, said.splitlines())) == 80
+
+
+def test_rows_of_several_files_are_quoted_with_their_file():
+    facts = dirty.summary() | {"refused": []}
+    assert f"            {dirty.FILE} row 17: My parcel" in told.data(facts | {"sources": facts["sources"] * 2}, width=110)
 
 
 def test_what_the_recipe_refuses_is_said(checked):

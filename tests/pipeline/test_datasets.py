@@ -14,7 +14,7 @@ from tunewright.cli import app
 from tunewright.core.errors import ProofFailed, UserError
 from tunewright.data.audit import RULES
 from tunewright.pipeline import datasets
-from tunewright.pipeline.data import prepare
+from tunewright.pipeline.prepare import prepare
 from tunewright.pipeline.recipe import build
 
 
@@ -60,7 +60,7 @@ def test_a_name_means_its_newest_version_and_letters_of_a_version_do(prepared):
     assert datasets.show(f"tickets/{oldest['version'][:6]}", prepared / "datasets")["version"] == oldest["version"]
     assert datasets.show(oldest["folder"], Path("nowhere"))["version"] == oldest["version"]
     facts = datasets.show("tickets", prepared / "datasets")
-    assert facts["settings"]["policy"]["conflicting-label"] == "drop"
+    assert facts["settings"]["audit"]["conflicting-label"]["policy"] == "drop"
     words = datasets.told(facts)
     assert "made from tickets.csv (" in words and "text = body" in words and "labels in train: " in words and "rows read" in words
 
@@ -77,7 +77,7 @@ def test_whole_datasets_are_verified_and_a_damaged_file_is_named_with_exit_5(pre
     assert said.exit_code == 0 and said.stdout.count("files are as they were written") == 2
     folder = Path(datasets.versions(prepared / "datasets")[0]["folder"])
     (folder / "README.md").write_text("a person completed the card")
-    assert datasets.verify("others", prepared / "datasets")[0]["files"] == 5, "the card is not looked at"
+    assert datasets.verify("others", prepared / "datasets")[0]["files"] == 7, "the card is not looked at"
     kept = (folder / "test.parquet").read_bytes()
     (folder / "test.parquet").write_bytes(kept[:-1] + b"x")
     with pytest.raises(ProofFailed, match=r"test\.parquet in .*not what was written.*Prepare the dataset again") as found:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import itertools
+import multiprocessing
 import re
 from collections.abc import Callable, Iterator
 from importlib import import_module
@@ -11,6 +12,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Annotated, Any, get_args, get_origin
 
+import pyarrow.parquet as pq
 import pytest
 import torch
 from pydantic import BaseModel, PrivateAttr
@@ -22,7 +24,7 @@ from tunewright.core.errors import BadConfig, UserError
 from tunewright.core.folder import file_hash, write_json, write_text
 from tunewright.core.registry import Member, Registry
 from tunewright.pipeline import runs
-from tunewright.pipeline.data import prepare
+from tunewright.pipeline.prepare import prepare
 from tunewright.pipeline.recipe import Recipe, build, put
 from tunewright.pipeline.resolve import resolve, written
 from tunewright.pipeline.train import Plan, data_facts, job_of, make_plan, scorer, train
@@ -191,6 +193,8 @@ def keys_of(path: str, field: FieldInfo) -> Iterator[str]:
         yield from keys(field.annotation, f"{path}.")
     else:
         yield path
+        for one in get_args(field.annotation):  # settings, or false
+            yield from keys(one, f"{path}.") if isinstance(one, type) and issubclass(one, BaseModel) else ()
 
 
 class OtherTask(TextClassification):
@@ -283,6 +287,63 @@ def split_test(lab: Lab) -> None:
 def data_name(lab: Lab) -> None:
     named, usual = (lab.plan(**changes).dataset.summary()["folder"] for changes in ({"data.name": "letters"}, {}))
     assert Path(named).parent.name == "letters" and Path(usual).parent.name == "rows"
+
+
+def streamed(lab: Lab, steps: int, **settings: Any) -> tuple[list[list[str]], set[str], int]:
+    """The texts of some steps of a stream, those that were quarantined, and how many processes encoded the rows."""
+    table = settings.pop("table", "rows.csv")
+    stream = {"first_rows": 30, "buffer_rows": 16, **settings}
+    job = lab.job(**{"data.source": table, "data.streaming": stream, "train.max_steps": 50, "train.bucket": False, "model.max_tokens": 128})
+    decode, some = tiny.tokenizer().decode, job.stream(None)
+    told = [[decode(piece["input_ids"], skip_special_tokens=True) for batch in next(some).batches for piece in batch] for _ in range(steps)]
+    parts = [pq.read_table(path) for path in (job.folder.parent / "stream" / "quarantine").glob("*.parquet")]
+    return told, {text for part in parts for text in part["text"].to_pylist()}, len(multiprocessing.active_children())
+
+
+def streaming(lab: Lab) -> None:
+    assert (
+        lab.job(**{"data.streaming": True}).stream is not None and lab.job(**{"data.streaming": False}).stream is None is lab.job().stream
+    )
+
+
+def first_rows(lab: Lab) -> None:
+    assert [len(lab.plan(**{"data.streaming": {"first_rows": count}}).train[0]) for count in (30, 40, 100)] == [24, 32, 48]
+
+
+def buffer_rows(lab: Lab) -> None:
+    first = {row["text"] for row in lab.plan(**{"data.streaming": {"first_rows": 30}}).train[0][:8]}
+    assert set(streamed(lab, 1, buffer_rows=8)[0][0]) == first != set(streamed(lab, 1, buffer_rows=50)[0][0])
+
+
+def remember_rows(lab: Lab) -> None:
+    held_out = {
+        row["text"]
+        for name in ("validation", "test")
+        for row in lab.plan(**{"data.streaming": {"first_rows": 30}}).dataset.rows(name).to_pylist()
+    }
+    copies = [streamed(lab, 8, table="twice.csv", remember_rows=count)[1] - held_out for count in (1000, 0)]
+    assert len(copies[0]) >= 3 and copies[1] == set()
+
+
+def workers(lab: Lab) -> None:
+    apart, alone = (streamed(lab, 8, workers=count) for count in (2, 0))
+    assert (apart[2], alone[2]) == (2, 0) and apart[0] == alone[0]
+
+
+def card_of(lab: Lab, **changes: Any) -> str:
+    return (Path(lab.plan(**changes).dataset.summary()["folder"]) / "README.md").read_text(encoding="utf-8")
+
+
+def card_license(lab: Lab) -> None:
+    assert "\nlicense: cc-by-4.0\n" in card_of(lab, **{"data.card.license": "cc-by-4.0"}) and "\nlicense:" not in card_of(lab)
+
+
+def card_language(lab: Lab) -> None:
+    assert "\nlanguage:\n- en\n" in card_of(lab, **{"data.card.language": ["en"]}) and "\nlanguage:" not in card_of(lab)
+
+
+def card_source_url(lab: Lab) -> None:
+    assert "Origin: the help desk" in card_of(lab, **{"data.card.source_url": "the help desk"}) and "Origin:" not in card_of(lab)
 
 
 def base(lab: Lab) -> None:
@@ -643,6 +704,14 @@ CHECKS: dict[str, Callable[[Lab], None]] = {
     "data.split.by": split_by,
     "data.split.validation": split_validation,
     "data.split.test": split_test,
+    "data.streaming": streaming,
+    "data.streaming.first_rows": first_rows,
+    "data.streaming.buffer_rows": buffer_rows,
+    "data.streaming.remember_rows": remember_rows,
+    "data.streaming.workers": workers,
+    "data.card.license": card_license,
+    "data.card.language": card_language,
+    "data.card.source_url": card_source_url,
     "data.name": data_name,
     "model.base": base,
     "model.max_tokens": max_tokens,

@@ -44,7 +44,7 @@ def test_a_prepared_dataset_is_no_run_and_a_report_of_it_leaves_it_as_it_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from tunewright.cli import main
-    from tunewright.pipeline.data import prepare
+    from tunewright.pipeline.prepare import prepare
 
     lines = [
         f"the {thing} number {number} is {state},{state}"

@@ -11,9 +11,10 @@ from chromium import Chromium
 from hostile import hostile
 from run_folders import SEVENTY_SEVEN, change, several, single
 
+from tests import dirty
 from tunewright.report import page
 
-KINDS = ("four", "seventy-seven", "several", "parts-missing", "hostile")
+KINDS = ("four", "seventy-seven", "several", "parts-missing", "dirty", "hostile")
 
 MEASURE = (Path(__file__).parent / "measure.js").read_text(encoding="utf-8")
 
@@ -26,6 +27,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "seventy-seven": single(root / "seventy-seven", SEVENTY_SEVEN, 1200, 0.86, 3),
         "several": several(root / "several"),
         "parts-missing": single(root / "parts-missing"),
+        "dirty": single(root / "dirty"),
         "hostile": hostile(root / "hostile"),
     }
     for name in ("events.jsonl", "recipe.yaml", "predictions/test.parquet"):
@@ -33,6 +35,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     change(
         runs["parts-missing"], "metrics.json", baselines=None, confusion=None, proof={"not_measured": "no model was saved"}, efficiency=None
     )
+    change(runs["dirty"], "data.json", **dirty.summary())
     change(runs["parts-missing"], "data.json", findings=None, truncation=None, rows=None, sources=None)
     return {name: page.write(run) for name, run in runs.items()}
 
@@ -58,7 +61,7 @@ def test_nothing_is_cut_piled_up_pale_or_too_small(browser: Chromium, pages: dic
     assert not faults(measured)
 
 
-@pytest.mark.parametrize("kind", ["four", "seventy-seven", "several"])
+@pytest.mark.parametrize("kind", ["four", "seventy-seven", "several", "dirty"])
 def test_paper_of_a4_holds_the_whole_page_with_every_fold_open(
     browser: Chromium, pages: dict[str, Path], kind: str, tmp_path: Path
 ) -> None:
@@ -69,6 +72,27 @@ def test_paper_of_a4_holds_the_whole_page_with_every_fold_open(
     assert browser.run("getComputedStyle(document.querySelector('nav')).display") == "none"
     assert browser.run("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     assert browser.paper(tmp_path / "page.pdf").read_bytes().startswith(b"%PDF")
+
+
+@pytest.mark.parametrize(("width", "screens"), [(1280, 1), (390, 1.7)])
+def test_what_was_wrong_with_a_dirty_table_is_seen_at_a_glance(
+    browser: Chromium, pages: dict[str, Path], width: int, screens: float
+) -> None:
+    browser.open(pages["dirty"], width)
+    glance = "[...document.querySelectorAll('.glance.found li')]"
+    assert browser.run(f"{glance}.map((one) => one.querySelector('.tag').textContent)") == ["error"] * 5 + ["warning"] * 12 + ["info"] * 5
+    top, bottom = (
+        browser.run(f"{glance}.map((one) => one.getBoundingClientRect().top)[0]"),
+        browser.run(f"{glance}.map((one) => one.getBoundingClientRect().bottom).at(-1)"),
+    )
+    assert bottom - top < screens * 800, "a reader has to turn pages to see what was wrong"
+    longest = browser.run(f"{glance}.map((one) => one.querySelector('rect').getBoundingClientRect().width)")
+    rows = browser.run(f"{glance}.map((one) => Number((one.querySelector('b') || {{}}).textContent || 0))")
+    assert max(longest) == longest[rows.index(911)] and longest[rows.index(331)] == pytest.approx(max(longest) * 331 / 911, rel=0.02)
+    assert browser.run(f"{glance}.every((one) => document.querySelector(one.querySelector('a').hash))"), "a line leads to no finding"
+    colour = f"{glance}.map((one) => getComputedStyle(one.querySelector('rect')).fill)"
+    seen = dict(zip(browser.run(f"{glance}.map((one) => one.querySelector('.rule').textContent)"), browser.run(colour), strict=True))
+    assert seen["personal-data"] == seen["leak-exact"] != seen["label-variant"] == seen["exact-duplicate"]
 
 
 def test_without_script_the_page_says_the_same_and_paper_has_no_folds(browser: Chromium, pages: dict[str, Path]) -> None:

@@ -16,7 +16,7 @@ from tests import tiny
 from tunewright.core.folder import read_lines
 
 SCRIPT = Path(__file__).with_name("two_processes.py")
-KINDS = ("single", "multi", "resumed")
+KINDS = ("single", "multi", "resumed", "streamed")
 
 
 def start(command: list[str], base: Path, out: Path) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
@@ -34,11 +36,29 @@ class StopAt(Callback):
             run.stop = "interrupted"
 
 
+class Step(NamedTuple):
+    batches: list[list[Any]]
+    epoch: float
+    position: Callable[[], dict[str, int]]
+
+
+def endless(pieces: Any, order: Any, parts: int) -> Callable[[Any], Iterator[Step]]:
+    """The steps of an order, epoch after epoch."""
+
+    def stream(position: Any) -> Iterator[Step]:
+        for epoch in count():
+            batches = [[pieces[row] for row in batch] for batch in order(epoch)]
+            for at in range(0, len(batches), parts):
+                yield Step(batches[at : at + parts], epoch + (at + parts) / len(batches), dict)
+
+    return stream
+
+
 def main(base: str, out: str, kind: str) -> None:
-    """Nineteen rows, eight a step: the last step of an epoch has three, which two processes cannot share evenly."""
+    """Nineteen rows, eight a step: the last step of an epoch has three, which two processes cannot share evenly. A stream has 24."""
     process, processes = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
     folder = Path(out) / kind
-    some = tiny.rows(19, multi_label=kind == "multi")
+    some = tiny.rows(24 if kind == "streamed" else 19, multi_label=kind == "multi")
     task = tiny.learned(some, multi_label=kind == "multi")
     accumulate = 2 if kind == "multi" else 1
 
@@ -46,6 +66,7 @@ def main(base: str, out: str, kind: str) -> None:
         callbacks = [Signals(), EarlyStop(patience=9), *more, Journal(path=folder / "events.jsonl")]
         settings = {
             "epochs": 2,
+            "max_steps": 6 if kind == "streamed" else None,
             "accumulate": accumulate,
             "arguments": {"adam_epsilon": 1e-3},
             "learning_rate": 1e-2,
@@ -55,7 +76,7 @@ def main(base: str, out: str, kind: str) -> None:
         from tunewright.data.batch import batches
 
         order = batches([len(piece["input_ids"]) for piece in made.pieces], 8, 8 // (accumulate * processes), 3)
-        return tiny.without(made, order=order)
+        return tiny.without(made, order=order, stream=endless(made.pieces, order, accumulate * processes) if kind == "streamed" else None)
 
     if kind == "resumed":
         stopped = fit(job(StopAt(step=2)))

@@ -46,8 +46,27 @@ def show(name: Name, output_dir: OutputDir = Path(), as_json: AsJson = False) ->
 
 
 @app.command()
+def diff(
+    before: Annotated[str, typer.Argument(metavar="BEFORE", help="The older version: NAME/VERSION as data list tells it, or a folder.")],
+    after: Annotated[str, typer.Argument(metavar="AFTER", help="The newer version.")],
+    output_dir: OutputDir = Path(),
+    as_json: AsJson = False,
+) -> None:
+    """Rows, settings and findings that differ between two versions. Example: tunewright data diff tickets/1f0c tickets/9ab2"""
+    from tunewright.pipeline.diff import diff as compare
+    from tunewright.pipeline.diff import told
+
+    facts = compare(before, after, output_dir / "datasets")
+    if as_json:
+        put(facts)
+        return
+    typer.echo(told(facts))
+    typer.echo(f"Next: tunewright data show {facts['after']['name']}/{facts['after']['version']}")
+
+
+@app.command()
 def verify(name: Name, output_dir: OutputDir = Path(), as_json: AsJson = False) -> None:
-    """Compare every file with its hash; exit 5 when one is damaged. Example: tunewright data verify tickets"""
+    """Compare every file with its hash; exit 5 when one is damaged or not there. Example: tunewright data verify tickets"""
     from tunewright.pipeline.datasets import verify as check
 
     found = check(name, output_dir / "datasets")

@@ -12,7 +12,7 @@ def command(recipe: RecipeFile, set_: Settings = None, as_json: AsJson = False, 
 
     set_quiet(quiet)
     plan = read(recipe, parse_settings(set_ or []))
-    from tunewright.pipeline.data import prepare
+    from tunewright.pipeline.prepare import prepare
     from tunewright.pipeline.summary import data_summary
 
     dataset = prepare(plan, recipe.parent)

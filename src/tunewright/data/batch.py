@@ -30,15 +30,25 @@ def batches(lengths: Sequence[int], step_rows: int, micro_rows: int, seed: int, 
     measured = np.asarray(lengths)
 
     def order(epoch: int) -> list[list[int]]:
-        rng = array_generator(seed, "order", epoch)
-        rows = rng.permutation(len(measured))
-        if not bucket:
-            steps = [rows[start : start + step_rows] for start in range(0, len(rows), step_rows)]
-        else:
-            steps = _bucketed(rows, measured, step_rows, rng)
+        steps = shuffled(measured, step_rows, array_generator(seed, "order", epoch), bucket)
         return [step[start : start + micro_rows].tolist() for step in steps for start in range(0, len(step), micro_rows)]
 
     return order
+
+
+def shuffled(lengths: np.ndarray, step_rows: int, rng: np.random.Generator, bucket: bool) -> list[np.ndarray]:
+    """The rows of each step; the short one, when rows do not divide, comes last.
+
+    Args:
+        lengths: (rows,), tokens of each.
+        step_rows: rows per optimizer step.
+        rng: where chance comes from.
+        bucket: whether rows of a step are of similar length.
+    """
+    rows = rng.permutation(len(lengths))
+    if not bucket:
+        return [rows[start : start + step_rows] for start in range(0, len(rows), step_rows)]
+    return _bucketed(rows, lengths, step_rows, rng)
 
 
 def _bucketed(rows: np.ndarray, lengths: np.ndarray, step_rows: int, rng: np.random.Generator) -> list[np.ndarray]:

@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import yaml
 
 from tunewright.core.schema import SPLITS
+from tunewright.data.pictures import label_counts
 
-_MOST_LABELS = 200
+MOST_LABELS = 200
+"""Labels that the card counts; of more, the rest stands in the manifest."""
+FOLDED = 30
+"""Labels from which their table is folded away: the picture tells enough at first."""
+CATEGORIES = frozenset({
+    "text-classification", "token-classification", "question-answering", "summarization", "translation", "text-generation",
+    "text-ranking", "sentence-similarity", "image-text-to-text", "visual-question-answering",
+})  # fmt: skip
+"""Kinds of task that the Hub knows by our name for them."""
+GRAVITY = ("error", "warning", "info")
+DONE = {"keep": "left as found", "drop": "removed", "fix": "repaired", "refuse": "refused"}
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"), (10_000_000, "1M<n<10M"))
 
 
 def card(name: str, version: str, summary: Mapping[str, Any]) -> str:
-    """``README.md`` of a dataset folder, in Markdown with the front matter of the Hub.
+    """``README.md`` of a dataset folder, in Markdown with the front matter of the Hub. ``pictures`` draws what it refers to.
 
     Args:
         name: of the dataset.
@@ -24,9 +36,11 @@ def card(name: str, version: str, summary: Mapping[str, Any]) -> str:
     """
     parts = (
         _front_matter(name, summary),
-        f"# {name}\n\n{_opening(version, summary)}",
+        f"# {_text(name)}\n\n{_opening(version, summary)}",
+        _glance(summary),
         _splits(summary),
         _labels(summary),
+        _lengths(summary),
         _columns(summary),
         _cleaning(summary),
         _findings(summary),
@@ -37,102 +51,178 @@ def card(name: str, version: str, summary: Mapping[str, Any]) -> str:
 
 
 def _front_matter(name: str, summary: Mapping[str, Any]) -> str:
-    kept = summary["rows"]["kept"]
+    kept, told, task = summary["rows"]["kept"], summary.get("card") or {}, summary["task"]
+    known = task in CATEGORIES
     facts = {
-        "pretty_name": name,
-        "task_categories": [summary["task"]],
+        "pretty_name": _plain(name),
+        "license": told.get("license"),
+        "language": list(told.get("language") or ()) or None,
+        "task_categories": [task] if known else None,
         "size_categories": [next((size for most, size in _SIZES if kept < most), "n>10M")],
-        "tags": ["tunewright"],
+        "tags": ["tunewright"] if known else ["tunewright", task],
         "configs": [{"config_name": "default", "data_files": [{"split": split, "path": f"{split}.parquet"} for split in SPLITS]}],
     }
+    facts = {key: value for key, value in facts.items() if value is not None}
     return f"---\n{yaml.safe_dump(facts, sort_keys=False, allow_unicode=True)}---"
 
 
 def _opening(version: str, summary: Mapping[str, Any]) -> str:
     rows = summary["rows"]
     return (
-        f"Prepared by tunewright for {summary['task']}, version `{version}`. {rows['read']:,} rows were read: {rows['kept']:,} are kept, "
-        f"{rows['quarantined']:,} stand in `quarantine.parquet`, each with its reason.\n\n"
+        f"Prepared by tunewright for {_text(summary['task'])}, version `{version}`. {rows['read']:,} rows were read: "
+        f"{rows['kept']:,} are kept, {rows['quarantined']:,} stand in `quarantine.parquet`, each with its reason.\n\n"
         '```python\nfrom datasets import load_dataset\n\nsplits = load_dataset("path/to/this/folder")\n```'
     )
 
 
+def _glance(summary: Mapping[str, Any]) -> str:
+    """The rows as a picture, and every finding in a line, the gravest first."""
+    rows, found = summary["rows"], ordered(summary)
+    alt = f"{rows['read']:,} rows read: {rows['kept']:,} kept, {rows['quarantined']:,} removed"
+    lines = [f"![{alt}](rows.svg)", ""]
+    if not found:
+        return "\n".join(["## What was wrong", "", *lines, "Nothing doubtful was found."])
+    counts = [(word, sum(one["severity"] == word for one in found)) for word in GRAVITY]
+    told = ", ".join(f"{count} {word}{'s' * (count != 1 and word != 'info')}" for word, count in counts if count)
+    lines += [f"{len(found)} finding{'s' * (len(found) != 1)}: {told}.", "", "| severity | rule | rows | share | rows are |"]
+    lines += ["| --- | --- | ---: | ---: | --- |", *(_line_of(one, rows["read"]) for one in found)]
+    return "\n".join(["## What was wrong", "", *lines])
+
+
+def ordered(summary: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The findings as they should be read: the gravest first, what is still among the rows before what is done, the most rows first."""
+    return sorted(
+        summary["findings"], key=lambda one: (GRAVITY.index(one["severity"]), one["action"] not in {"keep", "refuse"}, -one["rows"])
+    )
+
+
+def _line_of(one: Mapping[str, Any], read: int) -> str:
+    severity = "**error**" if one["severity"] == "error" else one["severity"]
+    if not one["rows"]:
+        return f"| {severity} | {_text(one['rule'])} | | | {'' if one['action'] == 'keep' else DONE[one['action']]} |"
+    share = one["rows"] / max(read, 1)
+    told = f"{100 * share:.1f} %" if share >= 0.001 else "&lt;0.1 %"
+    return f"| {severity} | {_text(one['rule'])} | {one['rows']:,} | {told} | {DONE[one['action']]} |"
+
+
 def _splits(summary: Mapping[str, Any]) -> str:
-    made, given = summary["split"]["made"], summary["split"]["given"]
-    how = {split: "given" if split in given else f"made, {summary['split']['by']}, seed {summary['split']['seed']}" for split in SPLITS}
+    plan, wanted = summary["split"], summary["split"].get("wanted") or {}
+    made, given = plan["made"], plan["given"]
+    how = {split: "given" if split in given else f"made, {plan['by']}, seed {plan['seed']}" for split in SPLITS}
     if made:
         how["train"] += f"; what was left after making {' and '.join(made)}" if given else ""
-    lines = [f"| {split} | {summary['splits'][split]['rows']:,} | {how[split]} |" for split in SPLITS]
-    return "\n".join(["## Splits", "", "| split | rows | origin |", "| --- | ---: | --- |", *lines])
+    rows = {split: summary["splits"][split]["rows"] for split in SPLITS}
+    lines = [f"| {split} | {rows[split]:,} | {how[split]} |" + _wanted(wanted.get(split), rows[split], bool(wanted)) for split in SPLITS]
+    head = ["| split | rows | origin |" + (" rows wanted |" if wanted else ""), "| --- | ---: | --- |" + (" ---: |" if wanted else "")]
+    notes = []
+    if plan.get("group"):
+        notes.append(f"Rows with the same `{_code(plan['group'])}` stand in one split.")
+    if plan.get("time") and plan["by"] == "time":
+        notes.append(f"By `{_code(plan['time'])}`: train has the oldest rows, test the newest.")
+    notes += [_text(note.rstrip(".")) + "." for note in plan.get("notes") or ()]
+    return "\n".join(["## Splits", "", *head, *lines, *([""] if notes else []), *(f"- {note}" for note in notes)])
+
+
+def _wanted(wanted: int | None, reached: int, column: bool) -> str:
+    if not column:
+        return ""
+    if wanted is None:
+        return " |"
+    return f" {wanted:,} |" if wanted == reached else f" {wanted:,} ({reached - wanted:+,}) |"
 
 
 def _labels(summary: Mapping[str, Any]) -> str:
-    counts = {split: summary["splits"][split]["labels"] for split in SPLITS}
-    labels = list(dict.fromkeys([*counts["train"], *counts["validation"], *counts["test"]]))
-    if not labels:
+    counts = label_counts(summary)
+    if not counts:
         return ""
-    rows = [
-        f"| {_cell(label)} | " + " | ".join(f"{counts[split].get(label, 0):,}" for split in SPLITS) + " |"
-        for label in labels[:_MOST_LABELS]
+    rows = [f"| {_text(label)} | " + " | ".join(f"{count:,}" for count in found) + " |" for label, found in counts[:MOST_LABELS]]
+    table = ["| label | train | validation | test |", "| --- | ---: | ---: | ---: |", *rows]
+    if len(counts) > FOLDED:
+        table = ["<details>", f"<summary>All {len(counts):,} labels</summary>", "", *table, "", "</details>"]
+    more = [f"\n{len(counts) - MOST_LABELS:,} more labels stand in `manifest.json`."] if len(counts) > MOST_LABELS else []
+    alt = f"Rows of {len(counts):,} labels, from {counts[0][0]} down to {counts[-1][0]}"
+    return "\n".join(["## Labels", "", f"![{_text(alt)}](labels.svg)", "", *table, *more])
+
+
+def _lengths(summary: Mapping[str, Any]) -> str:
+    """How long the texts are, in characters, where the summary knows."""
+    found = summary.get("lengths") or {}
+    lines = [
+        f"| {_text(role)} | {one['median']:,} | {one['p95']:,} | {one['longest']:,} |" for role, one in found.items() if one is not None
     ]
-    more = [f"\n{len(labels) - _MOST_LABELS:,} more labels stand in `manifest.json`."] if len(labels) > _MOST_LABELS else []
-    return "\n".join(["## Labels", "", "| label | train | validation | test |", "| --- | ---: | ---: | ---: |", *rows, *more])
+    head = ["| characters of | median | 95 % have at most | longest |", "| --- | ---: | ---: | ---: |"]
+    return "\n".join(["## Lengths", "", *head, *lines]) if lines else ""
 
 
 def _columns(summary: Mapping[str, Any]) -> str:
-    lines = [f"- `{role}`: the column `{column}` of the source" for role, column in summary["columns"].items()]
+    lines = [f"- `{role}`: the column `{_code(column)}` of the source" for role, column in summary["columns"].items()]
     return "\n".join(
         ["## Columns", "", *lines, "- `_file`, `_row`: where the row was read; rows count from 0", "- any other column is the source's own"]
     )
 
 
 def _cleaning(summary: Mapping[str, Any]) -> str:
-    removed = [f"- {rule}: {count:,}" for rule, count in summary["rows"]["by_rule"].items()] or ["No row was removed."]
-    return "\n".join(["## Removed rows", "", *removed])
+    by_rule = sorted(summary["rows"]["by_rule"].items(), key=lambda pair: (-pair[1], pair[0]))
+    removed = [f"- {_text(rule)}: {count:,}" for rule, count in by_rule] or ["No row was removed."]
+    fixed = [f"- {_text(one['rule'])}: {one['rows']:,} rows concerned, repaired" for one in summary["findings"] if one["action"] == "fix"]
+    return "\n".join(["## Removed rows", "", *removed, *(["", "## Repaired rows", "", *fixed] if fixed else [])])
 
 
 def _findings(summary: Mapping[str, Any]) -> str:
     lines = []
-    for finding in summary["findings"]:
-        remedy = f"{finding['remedy'].rstrip('.')}." + (f" `{finding['recipe']}`" if finding["recipe"] else "")
-        lines.append(f"- **{finding['rule']}** ({finding['severity']}, {finding['action']}): {_line(finding['message'])} *{remedy}*")
+    for finding in ordered(summary):
+        remedy = f"{_text(finding['remedy'].rstrip('.'))}." + (f" `{_code(finding['recipe'])}`" if finding["recipe"] else "")
+        head = f"**{_text(finding['rule'])}** ({finding['severity']}, {DONE[finding['action']]})"
+        lines.append(f"- {head}: {_text(finding['message'])} {remedy}")
     told = ["Every row concerned stands in `findings.parquet`.", "", *lines] if lines else ["Nothing doubtful was found."]
-    return "\n".join(["## Findings", "", *told])
+    return "\n".join(["## Findings one by one", "", *told])
 
 
 def _limits(summary: Mapping[str, Any]) -> str:
+    return "\n".join(["## Known limits", "", *(f"- {limit}" for limit in _every_limit(summary))])
+
+
+def _every_limit(summary: Mapping[str, Any]) -> Iterator[str]:
     rows = summary["splits"]["test"]["rows"]
     points = 100 * 1.96 * math.sqrt(0.9 * 0.1 / rows)
-    limits = [f"The test split has {rows:,} rows: an accuracy of 90 % measured on it is known to about ±{points:.1f} points."]
+    yield f"The test split has {rows:,} rows: an accuracy of 90 % measured on it is known to about ±{points:.1f} points."
     if summary["test_without_label"]:
-        limits.append(f"{summary['test_without_label']:,} rows of the given test split have no label and are not scored.")
+        yield f"{summary['test_without_label']:,} rows of the given test split have no label and are not scored."
     if summary["never_trained"]:
-        count = sum(summary["never_trained"].values())
-        limits.append(f"{count:,} rows of test have a label that no training row has; they count as mistakes.")
-    limits += [
-        f"{_line(finding['message'])} ({finding['rule']}, kept)"
-        for finding in summary["findings"]
-        if finding["severity"] == "error" and finding["action"] == "keep"
-    ]
-    limits.append("Licence, language and how the rows came to be are not known to the tool: complete this card before sharing the folder.")
-    return "\n".join(["## Known limits", "", *(f"- {limit}" for limit in limits)])
+        yield f"{sum(summary['never_trained'].values()):,} rows of test have a label that no training row has; they count as mistakes."
+    for finding in ordered(summary):
+        if finding["severity"] == "error" and finding["action"] == "keep":
+            yield f"{_text(finding['message'])} ({_text(finding['rule'])}, left as found)"
+    told = summary.get("card") or {}
+    if unknown := [word for word in ("license", "language", "source_url") if not told.get(word)]:
+        keys = ", ".join(f"`data.card.{word}`" for word in unknown)
+        yield (
+            f"Not known to the tool: {keys} of the recipe, and how rows were chosen and labelled. Complete it before sharing the folder."
+        )
 
 
 def _sources(summary: Mapping[str, Any]) -> str:
+    told = summary.get("card") or {}
+    known = [f"Licence: {_text(told['license'])}."] if told.get("license") else ["Licence: not known."]
+    known += [f"Origin: {_text(told['source_url'])}"] if told.get("source_url") else []
     lines = [
-        f"| {_cell(one['name'])} | {one['split'] or ''} | {one['rows']:,} | {one['format']} | `{one['sha256']}` |"
+        f"| {_text(one['name'])} | {one['split'] or ''} | {one['rows']:,} | {one['format']} | `{one['sha256']}` |"
         for one in summary["sources"]
     ]
-    return (
-        "\n".join(["## Sources", "", "| file | split | rows | format | sha256 |", "| --- | --- | ---: | --- | --- |", *lines])
-        if lines
-        else ""
-    )
+    table = ["", "| file | split | rows | format | sha256 |", "| --- | --- | ---: | --- | --- |", *lines] if lines else []
+    return "\n".join(["## Sources and licence", "", "\n\n".join(known), *table])
 
 
-def _cell(text: str) -> str:
-    return _line(text).replace("|", "\\|")
+def _text(text: str) -> str:
+    """Words as they are, in one line of Markdown: nothing in them is taken for markup."""
+    return re.sub(r"([\\`*_\[\]|~#])", r"\\\1", _plain(text)).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def _line(text: str) -> str:
-    return " ".join(text.split())
+def _code(text: str) -> str:
+    """Words between backticks."""
+    return _plain(text).replace("`", "'")
+
+
+def _plain(text: str) -> str:
+    """One line without signs that cannot be seen or that turn the text around them."""
+    return "".join(sign if sign.isprintable() else "\ufffd" for sign in " ".join(str(text).split()))

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -12,8 +11,9 @@ import pyarrow.compute as pc
 
 from tunewright.core.errors import UserError, hint
 from tunewright.core.schema import Finding
-from tunewright.data.audit.base import one_chunk
+from tunewright.data.formats.arrow_tables import texts
 from tunewright.data.read import require_columns
+from tunewright.data.shelf import remade
 from tunewright.tasks.base import Role
 from tunewright.tasks.text_classification import split_labels
 
@@ -106,16 +106,34 @@ def stacked(tables: Sequence[pa.Table]) -> tuple[pa.Table, tuple[Finding, ...]]:
     return pa.concat_tables(plain, promote_options="permissive"), tuple(findings)
 
 
-def label_text(column: pa.ChunkedArray | pa.Array, name: str) -> pa.Array:
+def label_text(column: pa.ChunkedArray | pa.Array, name: str) -> pa.ChunkedArray:
     """Labels as strings: ``3`` for 3 and for 3.0, ``true`` for True; missing stays null.
 
     Raises:
         UserError: the labels are fractions, or no plain values at all.
     """
-    values = one_chunk(column)
+    return _remade(column, lambda values: _label_text(values, name), pa.string())
+
+
+def labels_text(column: pa.ChunkedArray | pa.Array, name: str, separator: str | None) -> pa.ChunkedArray:
+    """Several labels per row as lists of strings; a list or JSON list as it is, a text cut at ``separator``; missing or blank is null.
+
+    Raises:
+        UserError: the labels are fractions, or no plain values at all.
+    """
+    return _remade(column, lambda values: _labels_text(values, name, separator), pa.list_(pa.string()))
+
+
+def _remade(column: pa.ChunkedArray | pa.Array, make: Callable[[pa.Array], pa.Array], kind: pa.DataType) -> pa.ChunkedArray:
+    """A column in another type; a column of texts that stays what it is is not written again."""
+    column = column if isinstance(column, pa.ChunkedArray) else pa.chunked_array([column])
+    return column if column.type == kind == pa.string() else remade(column, make, kind)
+
+
+def _label_text(values: pa.Array, name: str) -> pa.Array:
     kind = values.type
     if pa.types.is_dictionary(kind):
-        return label_text(values.dictionary_decode(), name)
+        return _label_text(values.dictionary_decode(), name)
     if pa.types.is_floating(kind):
         return _whole_numbers(values, name).cast(pa.string())
     if pa.types.is_nested(kind):
@@ -127,44 +145,36 @@ def label_text(column: pa.ChunkedArray | pa.Array, name: str) -> pa.Array:
     return _cast(values, name, "label")
 
 
-def labels_text(column: pa.ChunkedArray | pa.Array, name: str, separator: str | None) -> pa.Array:
-    """Several labels per row as lists of strings; a list or JSON list as it is, a text cut at ``separator``; missing or blank is null.
-
-    Raises:
-        UserError: the labels are fractions, or no plain values at all.
-    """
-    values = one_chunk(column)
+def _labels_text(values: pa.Array, name: str, separator: str | None) -> pa.Array:
     kind = values.type
     if pa.types.is_dictionary(kind):
-        return labels_text(values.dictionary_decode(), name, separator)
+        return _labels_text(values.dictionary_decode(), name, separator)
     if _is_list(kind):
-        flat = label_text(pc.list_flatten(values), name).to_pylist()
+        flat = _label_text(pc.list_flatten(values), name).to_pylist()
         lengths = pc.list_value_length(values).to_pylist()
         at, lists = 0, []
         for length in lengths:
             lists.append(None if length is None else list(dict.fromkeys(flat[at : at + length])))
             at += length or 0
         return pa.array(lists, pa.list_(pa.string()))
-    cells = label_text(values, name).to_pylist()
+    cells = _label_text(values, name).to_pylist()
     cut = [None if cell is None or not cell.strip() else list(dict.fromkeys(split_labels(cell, separator))) for cell in cells]
     return pa.array(cut, pa.list_(pa.string()))
 
 
-def _values(column: pa.ChunkedArray, role: Role, name: str, separator: str | None) -> pa.Array:
+def _values(column: pa.ChunkedArray, role: Role, name: str, separator: str | None) -> pa.ChunkedArray:
     if role.kind == "label":
         return label_text(column, name)
     if role.kind == "labels":
         return labels_text(column, name, separator)
-    values = one_chunk(column)
-    if pa.types.is_dictionary(values.type):
-        values = values.dictionary_decode()
-    if pa.types.is_nested(values.type) or pa.types.is_binary(values.type) or pa.types.is_large_binary(values.type):
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    if pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
         raise UserError(
-            f"the column {name!r} for the role {role.name!r} holds {_what(values.type)}",
+            f"the column {name!r} for the role {role.name!r} holds {_what(kind)}",
             "A text was wanted",
             f"Name the column with the text: data.columns.{role.name}",
         )
-    return _cast(values, name, role.name)
+    return _remade(column, lambda values: _cast(values, name, role.name), pa.string())
 
 
 def _whole_numbers(values: pa.Array, name: str) -> pa.Array:
@@ -209,15 +219,7 @@ def _go_together(types: Sequence[pa.DataType]) -> bool:
 
 
 def _as_text(table: pa.Table, name: str) -> pa.Table:
-    import json
-
-    def told(value: Any) -> str | None:
-        if value is None or isinstance(value, str):
-            return value
-        return json.dumps(value, ensure_ascii=False, default=str)
-
-    texts = pa.array([told(value) for value in table[name].to_pylist()], pa.string())
-    return table.set_column(table.column_names.index(name), name, texts)
+    return table.set_column(table.column_names.index(name), name, remade(table[name], texts, pa.string()))
 
 
 def _free(own: str, taken: Sequence[str]) -> str:

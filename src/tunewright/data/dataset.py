@@ -3,27 +3,39 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
-from collections.abc import Sequence
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
+from hashlib import sha256
 from importlib.metadata import version
+from itertools import chain
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tunewright.core.errors import UserError, hint
-from tunewright.core.folder import file_hash, read_json, text_hash, tree_hashes, whole, write_json, write_text
-from tunewright.core.schema import SPLITS, Finding, Place
+from tunewright.core.folder import clear_halves, file_hash, read_json, tree_hashes, whole, write_json, write_text
+from tunewright.core.schema import SPLITS, Finding, Numbers, Places
 from tunewright.data.audit import RULES, RULES_VERSION
 from tunewright.data.card import card
+from tunewright.data.listed import Listed
+from tunewright.data.origins import Origins
+from tunewright.data.pictures import pictures
+from tunewright.data.shelf import BATCH_ROWS, kept, only, shelved
 from tunewright.tasks import TASKS
 from tunewright.tasks.base import Task
 
 KIND = "tunewright dataset"
 MADE_BY = "tunewright prepare RECIPE"
+GROUP_ROWS, GROUP_BYTES = 1 << 16, 1 << 24
+"""Rows of a Parquet row group, and the bytes that end one earlier."""
 _FINDINGS = pa.schema(
     [
         ("rule", pa.string()),
@@ -39,7 +51,7 @@ _FINDINGS = pa.schema(
 
 @dataclass(frozen=True)
 class Content:
-    """Everything that a dataset folder holds, in memory.
+    """Everything that a dataset folder holds, before it is written.
 
     Args:
         name: of the dataset.
@@ -49,7 +61,8 @@ class Content:
         settings: columns, policies and split, resolved.
         columns: role -> the table's column.
         roles: role -> its kind.
-        splits: train, validation and test -> rows.
+        kept: the rows of all splits.
+        split: (kept rows,), index into ``SPLITS``.
         quarantine: removed rows, each with its rule and reason.
         findings: all, each with all its rows.
         summary: ``data.json`` of a run without name, version and folder.
@@ -62,7 +75,8 @@ class Content:
     settings: dict[str, Any]
     columns: dict[str, str]
     roles: dict[str, str]
-    splits: dict[str, pa.Table]
+    kept: pa.Table
+    split: np.ndarray
     quarantine: pa.Table
     findings: tuple[Finding, ...]
     summary: dict[str, Any]
@@ -71,6 +85,14 @@ class Content:
     def version(self) -> str:
         """The name of the folder: the first letters of the fingerprint."""
         return self.fingerprint[:12]
+
+    def rows(self, split: str) -> pa.Table:
+        """The rows of one split.
+
+        Raises:
+            UserError: there is no room on the disk for them.
+        """
+        return only(self.kept, self.split == SPLITS.index(split))
 
 
 @dataclass(frozen=True)
@@ -136,10 +158,10 @@ class Dataset:
         lines = self._table("findings.parquet")
         findings, at = [], 0
         for told in self.manifest["summary"]["findings"]:
-            mine = lines.slice(at, told["rows"]).select(["file", "row", "group"]).to_pydict()
+            mine = lines.slice(at, told["rows"])
             at += max(told["rows"], 1)
-            places = tuple(Place(file=file, row=row) for file, row in zip(mine["file"], mine["row"], strict=True))
-            groups = () if None in mine["group"] else tuple(mine["group"])
+            places = Origins.of(mine, "file", "row").places()
+            groups = () if mine["group"].null_count else Numbers(array("q", mine["group"].to_numpy().tobytes()))
             plain = {key: told[key] for key in ("rule", "severity", "message", "remedy", "recipe", "action")}
             findings.append(Finding(**plain, places=places, groups=groups))
         return tuple(findings)
@@ -149,14 +171,22 @@ class Dataset:
         labels = list(getattr(self.task, "labels", None) or ())
         return {"name": self.name, "version": self.version, "folder": str(self.folder), **self.manifest["summary"], "labels": labels}
 
-    def verify(self) -> None:
+    def verify(self, locked: bool = False) -> None:
         """Compare the hash of every file with the manifest. The card, which people may complete, is left out.
+
+        Args:
+            locked: do not open the test split; it need only be there, and is checked when it is read.
 
         Raises:
             UserError: naming every file that is missing or damaged.
         """
         wanted = {name: digest for name, digest in self.manifest["files"].items() if name != "README.md"}
-        damaged = [name for name, digest in wanted.items() if not (self.folder / name).is_file() or file_hash(self.folder / name) != digest]
+        unopened = {"test.parquet"} if locked else set()
+        damaged = [
+            name
+            for name, digest in wanted.items()
+            if not (self.folder / name).is_file() or (name not in unopened and file_hash(self.folder / name) != digest)
+        ]
         if damaged:
             raise self._damaged(damaged)
 
@@ -174,13 +204,15 @@ class Dataset:
                 f"The dataset has: {', '.join(f'{name} ({kind})' for name, kind in there.items())}",
                 "Prepare the data again from their source, or correct the task",
             )
-        return replace(self, task=task.learn(self.rows("train").select(list(wanted)).to_pylist()))
+        return replace(self, task=task.learn(Listed(self.rows("train").select(list(wanted)))))
 
     def _table(self, name: str) -> pa.Table:
         path = self.folder / name
         if not path.is_file() or file_hash(path) != self.manifest["files"][name]:
             raise self._damaged([name])
-        return pq.read_table(path, partitioning=None)
+        file = pq.ParquetFile(path, pre_buffer=False)
+        schema = file.schema_arrow.remove_metadata()
+        return shelved((pa.Table.from_batches([batch]).cast(schema) for batch in file.iter_batches(BATCH_ROWS)), schema)
 
     def _damaged(self, names: Sequence[str]) -> UserError:
         return UserError(
@@ -196,12 +228,14 @@ def write(content: Content, place: Path) -> Dataset:
     Raises:
         UserError: the folder cannot be written or the disk is full.
     """
-    with whole(place) as half:
+    with beside_others(place.parent), whole(place) as half:
         half.mkdir()
-        for split in SPLITS:
-            _write_table(half / f"{split}.parquet", content.splits[split])
-        _write_table(half / "quarantine.parquet", content.quarantine)
-        _write_table(half / "findings.parquet", _finding_lines(content.findings))
+        for at, split in enumerate(SPLITS):
+            _write_rows(half / f"{split}.parquet", kept(content.kept, content.split == at), content.kept.schema)
+        _write_rows(half / "quarantine.parquet", [content.quarantine], content.quarantine.schema)
+        _write_rows(half / "findings.parquet", _finding_lines(content.findings), _FINDINGS)
+        for name, picture in pictures(content.summary).items():
+            write_text(half / name, picture)
         write_text(half / "README.md", card(content.name, content.version, content.summary))
         write_json(half / "manifest.json", _manifest(content, tree_hashes(half)))
     return Dataset.open(place)
@@ -222,7 +256,7 @@ def _manifest(content: Content, files: dict[str, str]) -> dict[str, Any]:
         "name": content.name,
         "version": content.version,
         "fingerprint": content.fingerprint,
-        "test_fingerprint": _rows_hash(content.splits["test"].select(list(content.roles))),
+        "test_fingerprint": _rows_hash(kept(content.kept.select(list(content.roles)), content.split == SPLITS.index("test"))),
         "task": TASKS.spec(content.task),
         "columns": content.columns,
         "roles": content.roles,
@@ -235,27 +269,72 @@ def _manifest(content: Content, files: dict[str, str]) -> dict[str, Any]:
     }
 
 
-def _rows_hash(rows: pa.Table) -> str:
-    """A hash of the rows, whatever their order."""
-    return text_hash(*sorted(json.dumps(row, sort_keys=True, default=str) for row in rows.to_pylist()))
+def _rows_hash(pieces: Iterable[pa.Table]) -> str:
+    """A hash of the rows, whatever their order: the hashes of all rows added up, in hex."""
+    total = 0
+    for piece in pieces:
+        for row in Listed(piece):
+            told = json.dumps(row, sort_keys=True, default=str).encode("utf-8", "surrogatepass")
+            total += int.from_bytes(sha256(told).digest(), "big")
+    return f"{total % (1 << 256):064x}"
 
 
-def _write_table(path: Path, table: pa.Table) -> None:
-    fields = [pa.field(field.name, field.type) for field in table.schema]
-    plain = table.combine_chunks().cast(pa.schema(fields))
-    pq.write_table(plain, path, compression="zstd", row_group_size=1 << 16)
+def _write_rows(path: Path, pieces: Iterable[pa.Table], schema: pa.Schema) -> None:
+    """Rows that come piece by piece, as one file: a row group as soon as there are rows or bytes enough for it."""
+    plain = pa.schema([pa.field(field.name, field.type) for field in schema])
+    waiting: list[pa.Table] = []
+    with pq.ParquetWriter(path, plain, compression="zstd") as writer:
+        for piece in chain.from_iterable(_sliced(one) for one in pieces):
+            waiting.append(piece)
+            if sum(map(len, waiting)) >= GROUP_ROWS or sum(one.nbytes for one in waiting) >= GROUP_BYTES:
+                writer.write_table(pa.concat_tables(waiting).cast(plain), row_group_size=GROUP_ROWS)
+                waiting.clear()
+        if waiting:
+            writer.write_table(pa.concat_tables(waiting).cast(plain), row_group_size=GROUP_ROWS)
 
 
-def _finding_lines(findings: Sequence[Finding]) -> pa.Table:
-    """One line per row concerned; a finding about no row in particular has one line without a row."""
-    columns: dict[str, list[Any]] = {name: [] for name in _FINDINGS.names}
+def _sliced(table: pa.Table) -> Iterator[pa.Table]:
+    return (pa.Table.from_batches([batch]) for batch in table.to_batches(BATCH_ROWS))
+
+
+def _finding_lines(findings: Sequence[Finding]) -> Iterator[pa.Table]:
+    """One line per row concerned, piece by piece; a finding about no row in particular has one line without a row."""
     for finding in findings:
-        count = max(len(finding.places), 1)
-        columns["rule"] += [finding.rule] * count
-        columns["severity"] += [finding.severity] * count
-        columns["file"] += [place.file for place in finding.places] or [None]
-        columns["row"] += [place.row for place in finding.places] or [None]
-        columns["group"] += list(finding.groups) or [None] * count
-        columns["message"] += [finding.message] * count
-        columns["remedy"] += [finding.remedy] * count
-    return pa.table(columns, schema=_FINDINGS)
+        count = len(finding.places)
+        for start in range(0, max(count, 1), BATCH_ROWS):
+            places, groups = Places.of(finding.places[start : start + BATCH_ROWS]), Numbers.of(finding.groups[start : start + BATCH_ROWS])
+            lines = max(len(places), 1)
+            nothing = pa.nulls(lines, pa.int64())
+            columns = {
+                **{name: pa.repeat(getattr(finding, name), lines) for name in ("rule", "severity", "message", "remedy")},
+                "file": pa.array(places.files, pa.string()).take(pa.array(np.frombuffer(places.codes, np.intc)))
+                if count
+                else nothing.cast("string"),
+                "row": pa.array(np.frombuffer(places.rows, np.int64)) if count else nothing,
+                "group": pa.array(np.frombuffer(groups.values, np.int64)) if len(groups) else nothing,
+            }
+            yield pa.table([columns[name] for name in _FINDINGS.names], schema=_FINDINGS)
+
+
+@contextmanager
+def beside_others(folder: Path) -> Iterator[None]:
+    """Write to a folder in which others may write too. Who comes when nobody writes clears away what a kill left there.
+
+    The kernel keeps the list of who writes, and strikes out a process that ends, however it ends.
+    """
+    try:
+        import fcntl
+    except ImportError:  # not Unix: what a kill left stays
+        yield
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            clear_halves(folder)
+        with suppress(OSError):  # a disk that knows no locks
+            fcntl.flock(handle, fcntl.LOCK_SH)
+        yield
+    finally:
+        os.close(handle)

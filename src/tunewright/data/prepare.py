@@ -6,7 +6,9 @@ Read, set unreadable rows aside, clean, split, drop copies in train, learn the l
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +23,21 @@ from tunewright.core.schema import SPLITS, Finding
 from tunewright.data.audit import RULES_VERSION
 from tunewright.data.audit.apply import Chosen, Removed, apply, chosen, refuse
 from tunewright.data.audit.base import TRAIN, Looked, Services, rows_word
+from tunewright.data.audit.near_duplicates import NearDuplicate
+from tunewright.data.audit.personal import redactions, without_private
+from tunewright.data.audit.redaction import Redaction
+from tunewright.data.bad import BadRows
+from tunewright.data.clusters import Labels, united
 from tunewright.data.columns import in_roles, stacked, wanted_columns
 from tunewright.data.dataset import Content, Dataset, write
 from tunewright.data.keys import group_codes, times
+from tunewright.data.listed import Listed
+from tunewright.data.origins import Origins
 from tunewright.data.read import require_columns
 from tunewright.data.settings import DataSettings
+from tunewright.data.shelf import BATCH_ROWS, only, remade, shelved, taken
 from tunewright.data.source import Source, prepared_folder, read_source
-from tunewright.data.split import split
+from tunewright.data.split import Divided, by_time, stratified
 from tunewright.data.summary import summary
 from tunewright.tasks import TASKS
 from tunewright.tasks.base import Task
@@ -54,7 +64,7 @@ class Audit:
 
     def rows(self, split: str) -> pa.Table:
         """The rows of one split: roles, other own columns, ``_file``, ``_row``."""
-        return self.content.splits[split]
+        return self.content.rows(split)
 
     def summary(self) -> dict[str, Any]:
         """What was read, removed, found and split; ``folder`` is null because nothing was written."""
@@ -89,7 +99,9 @@ def audit(settings: DataSettings, task: Task, seed: int, base: Path, services: S
     return Audit(_content(read_source(settings.source, base), settings, rules, task, seed, services or Services()))
 
 
-def prepare(settings: DataSettings, task: Task, seed: int, base: Path, folder: Path, services: Services | None = None) -> Dataset:
+def prepare(
+    settings: DataSettings, task: Task, seed: int, base: Path, folder: Path, services: Services | None = None, locked: bool = False
+) -> Dataset:
     """Write ``folder/<name>/<version>``, or open it where it stands already.
 
     Args:
@@ -99,46 +111,47 @@ def prepare(settings: DataSettings, task: Task, seed: int, base: Path, folder: P
         base: the folder of the recipe: relative sources are looked for there, then in the working directory.
         folder: where datasets are kept.
         services: what rules may call: an encoder, a tokenizer.
+        locked: leave the test split of a dataset that stands already unopened.
 
     Raises:
         UserError: the source cannot be read, a column is missing, the rows cannot be split and learned from, or the disk is full.
         DataRefused: a policy says ``refuse`` and there are such rows.
     """
     if prepared := prepared_folder(settings.source, base):
-        return _opened(prepared, settings, task)
+        return _opened(prepared, settings, task, locked)
     rules = chosen(settings.rules, settings.policy, base)
     source = read_source(settings.source, base)
     services = services or Services()
     fingerprint = _fingerprint(source, settings, rules, task, seed, services)
     place = folder / (settings.name or source.name) / fingerprint[:12]
-    if ready := _ready(place):
+    if ready := _ready(place, locked):
         return ready
     content = _content(source, settings, rules, task, seed, services)
     refuse(content.findings)
     return write(content, place)
 
 
-def _ready(place: Path) -> Dataset | None:
+def _ready(place: Path, locked: bool) -> Dataset | None:
     """The dataset that stands there, if it is whole; a damaged one is told."""
     if not place.exists():
         return None
     try:
         dataset = Dataset.open(place)
-        dataset.verify()
+        dataset.verify(locked)
     except UserError as error:
         say(f"The dataset in {place} is damaged and is prepared again. {error}")
         return None
     return dataset
 
 
-def _opened(folder: Path, settings: DataSettings, task: Task) -> Dataset:
+def _opened(folder: Path, settings: DataSettings, task: Task, locked: bool = False) -> Dataset:
     """A prepared dataset as the source of a recipe.
 
     Raises:
         UserError: the recipe asks for what only preparing could do, the dataset is damaged, or it is one for another task.
     """
     plain = DataSettings(source=settings.source)
-    idle = [key for key in ("policy", "rules", "split") if getattr(settings, key) != getattr(plain, key)]
+    idle = [key for key in ("policy", "rules", "split", "card") if getattr(settings, key) != getattr(plain, key)]
     idle += ["columns"] if any(role != column for role, column in settings.columns.items()) else []
     if idle:
         keys = ", ".join(f"data.{key}" for key in idle)
@@ -148,7 +161,7 @@ def _opened(folder: Path, settings: DataSettings, task: Task) -> Dataset:
             "Leave them out, or name the source that it was made from and prepare it again",
         )
     dataset = Dataset.open(folder)
-    dataset.verify()
+    dataset.verify(locked)
     return dataset.learned_by(task)
 
 
@@ -161,6 +174,7 @@ def _fingerprint(source: Source, settings: DataSettings, rules: Chosen, task: Ta
         "audit": rules.spec(),
         "called": rules.called(services),
         "split": settings.split.model_dump(),
+        "card": settings.card.model_dump(mode="json"),
         "task": TASKS.spec(task),
         "seed": seed,
         "rules": RULES_VERSION,
@@ -170,10 +184,11 @@ def _fingerprint(source: Source, settings: DataSettings, rules: Chosen, task: Ta
 
 def _content(source: Source, settings: DataSettings, rules: Chosen, task: Task, seed: int, services: Services) -> Content:
     looked, original, named, columns = _looked(source, settings, task)
-    looked = replace(looked, services=services)
+    near = rules.rules.get("near-duplicate")
+    looked = replace(looked, services=services, near_threshold=near.threshold if isinstance(near, NearDuplicate) else looked.near_threshold)
     cleaned = apply("clean", looked, rules, task)
     try:
-        looked = _split(cleaned.looked, settings, task, seed)
+        looked, made = _split(cleaned.looked, settings, task, seed)
         last = apply("split", looked, rules, task)
         kept = _texts_filled(last.looked)
         learned = task.learn(_role_rows(kept, kept.split == TRAIN))
@@ -181,7 +196,10 @@ def _content(source: Source, settings: DataSettings, rules: Chosen, task: Task, 
         refuse(cleaned.findings)
         raise
     findings = (*source.findings, *named, *cleaned.findings, *last.findings)
-    quarantine = _quarantine(original, (*cleaned.removed, *last.removed), source)
+    private = redactions(rules.rules, rules.policy)
+    findings = _redacted(findings, private)
+    quarantine = _quarantine(original, (*cleaned.removed, *last.removed), source.bad)
+    quarantine = without_private(quarantine, private, [columns[role.name] for role in kept.roles if role.kind != "text"])
     content = Content(
         name=settings.name or source.name,
         fingerprint=_fingerprint(source, settings, rules, task, seed, services),
@@ -191,12 +209,23 @@ def _content(source: Source, settings: DataSettings, rules: Chosen, task: Task, 
         columns=columns,
         roles={role.name: role.kind for role in kept.roles},
         findings=findings,
-        splits={name: kept.rows.filter(pa.array(kept.split == at)) for at, name in enumerate(SPLITS)},
+        kept=kept.rows,
+        split=kept.split,
         quarantine=quarantine,
-        summary=summary(source, settings, rules, learned, seed, columns, original, kept, (*cleaned.removed, *last.removed), findings),
+        summary=summary(
+            source, settings, rules, learned, seed, columns, original, kept, (*cleaned.removed, *last.removed), findings, made, private
+        ),
     )
     _nothing_lost(source, content)
     return content
+
+
+def _redacted(findings: tuple[Finding, ...], private: Sequence[Redaction]) -> tuple[Finding, ...]:
+    """The findings without what the recipe has redacted: what the reader told may quote a cell."""
+    if not private:
+        return findings
+    told = without_private(pa.table({"message": pa.array([one.message for one in findings], pa.string())}), private)["message"].to_pylist()
+    return tuple(one.model_copy(update={"message": message}) for one, message in zip(findings, told, strict=True))
 
 
 def _looked(source: Source, settings: DataSettings, task: Task) -> tuple[Looked, pa.Table, tuple[Finding, ...], dict[str, str]]:
@@ -226,8 +255,8 @@ def _keyed(looked: Looked, original: pa.Table, settings: DataSettings) -> Looked
     )
 
 
-def _split(looked: Looked, settings: DataSettings, task: Task, seed: int) -> Looked:
-    """The rows with the missing splits made from train.
+def _split(looked: Looked, settings: DataSettings, task: Task, seed: int) -> tuple[Looked, Divided | None]:
+    """The rows with the missing splits made from train, and how well that went; None where every split is given.
 
     Raises:
         UserError: too few rows, too few labels, or too many copies to fill every split.
@@ -236,7 +265,7 @@ def _split(looked: Looked, settings: DataSettings, task: Task, seed: int) -> Loo
     _every_given_split_has_rows(looked)
     pool = looked.split == TRAIN
     if not shares:
-        return looked
+        return looked, None
     if pool.sum() < FEWEST:
         raise UserError(
             f"only {rows_word(int(pool.sum()))} can be used",
@@ -244,19 +273,20 @@ def _split(looked: Looked, settings: DataSettings, task: Task, seed: int) -> Loo
             "Collect more rows, or name files of your own for every split: data.source: {train: ..., validation: ..., test: ...}",
         )
     task.learn(_role_rows(looked, pool))
+    _ = looked.near_texts  # found once: for the split, and for the rules that look after it
     rows = looked.only(pool)
-    chosen = split(rows.normal_texts, _label_ids(rows, settings), shares, seed)
-    empty = [name for name in shares if not (chosen == SPLITS.index(name)).any()]
-    if empty:
+    made = _divided(rows, settings, shares, seed)
+    if empty := [name for name in shares if not made.reached[name]]:
         texts, labels = len(np.unique(rows.normal_texts)), len(rows.label_counts(np.ones(len(rows), dtype=bool)))
         raise UserError(
-            f"no row is left for {' and '.join(empty)}: {rows_word(len(rows))} with {texts:,} different texts and {labels:,} labels",
-            "Each label needs a row to train on, and copies of a text stay in one split",
-            "Collect more rows of each label",
+            f"no row is left for {' and '.join(empty)}: {rows_word(len(rows))} with {texts:,} different texts and {labels:,} labels. "
+            + ". ".join(made.notes),
+            "Each label needs a row to train on; copies of a text, rows of one group and rows of one time stay in one split",
+            "Collect more rows of each label, or choose another data.split",
         )
     everywhere = looked.split.copy()
-    everywhere[pool] = chosen
-    return looked.split_as(everywhere)
+    everywhere[pool] = made.split
+    return looked.split_as(everywhere), made
 
 
 def _every_given_split_has_rows(looked: Looked) -> None:
@@ -270,59 +300,61 @@ def _every_given_split_has_rows(looked: Looked) -> None:
             )
 
 
-def _label_ids(rows: Looked, settings: DataSettings) -> list[list[int]]:
-    """The label ids of each row; all the same where chance alone is to decide."""
-    if settings.split.by == "random":
-        return [[0]] * len(rows)
-    names, owners = rows.label_names
-    ids: list[list[int]] = [[] for _ in range(len(rows))]
-    known = {name: number for number, name in enumerate(rows.label_counts(np.ones(len(rows), dtype=bool)))}
-    for owner, name in zip(owners.tolist(), names.to_pylist(), strict=True):
-        ids[owner].append(known[name])
-    return ids if rows.label_role else [[0]] * len(rows)
+def _divided(rows: Looked, settings: DataSettings, shares: Mapping[str, float], seed: int) -> Divided:
+    """The rows in train and in the splits that are made from it."""
+    alike = rows.near_texts
+    clusters = alike if rows.group is None else united(alike, rows.group)
+    if settings.split.by == "time" and rows.time is not None:
+        return by_time(clusters, rows.time, shares)
+    labels = None if settings.split.by == "random" or rows.label_role is None else Labels(rows.label_ids.owners, rows.label_ids.ids)
+    return stratified(clusters, labels, shares, seed)
 
 
-def _role_rows(looked: Looked, which: np.ndarray) -> list[dict[str, Any]]:
+def _role_rows(looked: Looked, which: np.ndarray) -> Listed:
     """The rows with their roles alone, as a task reads them."""
-    chosen = looked.rows.select([role.name for role in looked.roles]).filter(pa.array(which))
-    rows: list[dict[str, Any]] = chosen.to_pylist()
-    return rows
+    return Listed(only(looked.rows.select([role.name for role in looked.roles]), which))
 
 
 def _texts_filled(looked: Looked) -> Looked:
     """A missing text that a policy keeps becomes an empty one: a model reads it as it is, not as the word None."""
     rows = looked.rows
     for name in looked.text_roles:
-        rows = rows.set_column(rows.column_names.index(name), name, pc.fill_null(rows[name], ""))
+        if rows[name].null_count:
+            filled = remade(rows[name], lambda texts: pc.fill_null(texts, ""), pa.string())
+            rows = rows.set_column(rows.column_names.index(name), name, filled)
     return replace(looked, rows=rows)
 
 
-def _quarantine(original: pa.Table, removed: tuple[Removed, ...], source: Source) -> pa.Table:
-    """Every removed row with its own columns, the rule and the reason; unreadable rows with what was read of them in ``_raw``."""
-    numbers = np.concatenate([one.numbers for one in removed] or [np.zeros(0, dtype=np.int64)])
+def _quarantine(original: pa.Table, removed: tuple[Removed, ...], bad: BadRows) -> pa.Table:
+    """Every removed row with its own columns, the rule and the reason; unreadable ones with what was read of them and its position."""
+    own = [pa.field(field.name, field.type) for field in original.schema]
+    schema = pa.schema([*own, ("_rule", pa.string()), ("_reason", pa.string())])
+    if bad:
+        schema = pa.schema([*schema, ("_raw", pa.string()), ("_line", pa.int64()), ("_offset", pa.int64())])
+    return shelved(chain(_removed_rows(original, removed), _unreadable_rows(bad)), schema, fill=True)
+
+
+def _removed_rows(original: pa.Table, removed: tuple[Removed, ...]) -> Iterator[pa.Table]:
+    numbers = np.concatenate([np.zeros(0, dtype=np.int64), *(one.numbers for one in removed)])
     order = np.argsort(numbers, kind="stable")
-    rules = np.array([one.rule for one in removed for _ in one.numbers], dtype=object)[order]
-    reasons = np.array([reason for one in removed for reason in one.reasons], dtype=object)[order]
-    rows = original.take(pa.array(numbers[order]))
-    rows = rows.append_column("_rule", pa.array(rules, pa.string())).append_column("_reason", pa.array(reasons, pa.string()))
-    if not source.bad:
-        return rows
-    bad = pa.table(
-        {
-            "_file": pa.array([one.file for one in source.bad], pa.string()),
-            "_row": pa.array([one.row for one in source.bad], pa.int64()),
-            "_rule": pa.array(["unreadable-row"] * len(source.bad), pa.string()),
-            "_reason": pa.array([one.reason for one in source.bad], pa.string()),
-            "_raw": pa.array([one.raw for one in source.bad], pa.string()),
-        }
-    )
-    return pa.concat_tables([rows, bad], promote_options="permissive")
+    rules = np.repeat(np.arange(len(removed)), [len(one.numbers) for one in removed])[order]
+    reasons = np.fromiter(chain.from_iterable(one.reasons for one in removed), dtype=object, count=len(numbers))[order]
+    for piece, part in taken(original, numbers[order]):
+        told = pa.array([removed[at].rule for at in rules[part].tolist()], pa.string())
+        yield piece.append_column("_rule", told).append_column("_reason", pa.array(reasons[part], pa.string()))
+
+
+def _unreadable_rows(bad: BadRows) -> Iterator[pa.Table]:
+    for batch in bad.table.to_batches(BATCH_ROWS):
+        rows = {f"_{name}": batch.column(name) for name in batch.schema.names}
+        yield pa.table(rows | {"_rule": pa.repeat("unreadable-row", len(batch))})
 
 
 def _nothing_lost(source: Source, content: Content) -> None:
     """Rows read = rows kept + rows quarantined, and no row stands in two places."""
-    tables = [*content.splits.values(), content.quarantine]
-    places = pa.concat_tables([table.select(["_file", "_row"]) for table in tables], promote_options="permissive")
-    distinct = places.group_by(["_file", "_row"]).aggregate([]).num_rows
-    if not source.rows_read == places.num_rows == distinct:
-        raise RuntimeError(f"{source.rows_read} rows were read, but {places.num_rows} are accounted for, {distinct} of them distinct")
+    files = [file.name for _, file in source.files]
+    read = [Origins.of(table.rows) for table in source.tables.values()] + [Origins.of(source.bad.table, "file", "row")]
+    there = [Origins.of(content.kept), Origins.of(content.quarantine)]
+    were, are = (np.sort(np.concatenate([one.keys(files) for one in some])) for some in (read, there))
+    if not np.array_equal(were, are) or (are[1:] == are[:-1]).any():
+        raise RuntimeError(f"{len(were)} rows were read, but {len(are)} are accounted for, {len(np.unique(are))} of them distinct")

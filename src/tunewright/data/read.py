@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tunewright.core.errors import UserError, nearest
+from tunewright.core.folder import file_hash
 from tunewright.core.schema import Finding
 from tunewright.data.formats.files import File
 from tunewright.data.formats.inputs import WANTED, inputs_of, spooled
@@ -58,7 +60,7 @@ class Table:
     """All rows of a source: their own columns, then ``_file`` (string) and ``_row`` (int64, from 0 in each file)."""
 
     rows: pa.Table
-    bad: tuple[BadRow, ...]
+    bad: Sequence[BadRow]
     findings: tuple[Finding, ...]
     files: tuple[FileRead, ...]
 
@@ -90,29 +92,33 @@ class _Opened:
     reader: Reader
     notes: Notes
     file: File | None = None
+    source: Input | None = None
     good: int = 0
     bad: list[BadRow] = field(default_factory=list)
+    lost: UserError | None = None
+    """Why the rest of it was given up, or no row of it could be read."""
+
+    @property
+    def among(self) -> bool:
+        """Whether it is one of several that a folder or a pattern stands for: then the others are read whatever becomes of it."""
+        return self.source is not None and self.source.among
 
     def parts(self, batch_rows: int) -> Iterator[Part]:
-        for part in self.reader.parts(batch_rows):
-            self.good += len(part.numbers)
-            self.bad += part.bad[: max(0, 1 - len(self.bad))]
-            yield part
-
-    def refuse_nothing(self) -> None:
-        """Raise a ``UserError`` when no row at all could be read."""
-        name = self.notes.name
-        if self.good == 0 and self.bad:
-            first = self.bad[0]
-            where = f" (line {first.line})" if first.line else ""
-            raise UserError(f"no row of {name} could be read; the first{where}: {first.reason}", "Wanted: one row that fits the header",
-                            "Check how the file was written: its delimiter, its quotes, its first line")  # fmt: skip
-        if self.good == 0:
-            raise UserError(f"{name} has column names and no rows" if self.notes.format in {"csv", "xlsx"} else f"{name} holds no rows",
-                            "Wanted: at least one row", "Check how it was written")  # fmt: skip
+        after = 0
+        try:
+            for part in self.reader.parts(batch_rows):
+                self.good += len(part.numbers)
+                self.bad += part.bad[: max(0, 1 - len(self.bad))]
+                after = max([after, *(one.row + 1 for one in part.bad), *(number + 1 for number in part.numbers[-1:])])
+                yield part
+        except UserError as error:
+            if not self.among:
+                raise
+            self.lost = error
+            yield Part([], {}, (self.notes.bad(after, error.found, "", offset=None if after else 0),))
 
     def finish(self, rows: int) -> FileRead:
-        size, digest = self.file.finish() if self.file else (0, "")
+        size, digest = self.file.finish() if self.file else self._of_the_disk()
         notes = self.notes
         name, encoding = notes.name, notes.encoding
         if encoding and not encoding.startswith("utf-8"):
@@ -122,10 +128,52 @@ class _Opened:
             rows_broken = sorted(set(notes.broken))
             message = f"{len(rows_broken)} row(s) of {name} hold bytes that are no text in {encoding or 'UTF-8'}; they read as \ufffd"
             notes.tell("encoding", "warning", message, "Save the file as UTF-8 from the program that wrote it", rows_broken)
+        self._expect_rows()
         return FileRead(notes.name, notes.format, notes.encoding, notes.delimiter, rows, size, digest)
 
+    def _of_the_disk(self) -> tuple[int, str]:
+        """Size and hash of a file that no reader wanted."""
+        if self.source is None or not self.source.path:
+            return 0, ""
+        try:
+            return self.source.size or 0, file_hash(Path(self.source.path))
+        except OSError:
+            return self.source.size or 0, ""
 
-def batches(source: Any, batch_rows: int = 8192) -> Iterator[Chunk]:
+    def _expect_rows(self) -> None:
+        """Raise a ``UserError`` when no row at all could be read; one file among several tells it."""
+        name = self.notes.name
+        if self.good or self.lost:
+            return
+        if self.bad:
+            first = self.bad[0]
+            where = f" (line {first.line})" if first.line else ""
+            self.lost = UserError(
+                f"no row of {name} could be read; the first{where}: {first.reason}",
+                "Wanted: one row that fits the header",
+                "Check how the file was written: its delimiter, its quotes, its first line",
+            )
+        else:
+            found = f"{name} has column names and no rows" if self.notes.format in {"csv", "xlsx"} else f"{name} holds no rows"
+            self.lost = UserError(found, "Wanted: at least one row", "Check how it was written")
+            if self.among:
+                self.notes.tell("no-rows", "info", self.lost.found, "Nothing, if that is what you want")
+        if not self.among:
+            raise self.lost
+
+
+class _Unreadable:
+    """Reads nothing of a file, and says why."""
+
+    def __init__(self, error: UserError) -> None:
+        self._error = error
+
+    def parts(self, batch_rows: int) -> Iterator[Part]:
+        yield from ()
+        raise self._error
+
+
+def batches(source: Any, batch_rows: int = 8192, first_row: int = 0) -> Iterator[Chunk]:
     """Read any source of rows, at most ``batch_rows`` at a time, in memory that does not grow with its length.
 
     Files that can be opened twice are looked through beforehand for their encoding and, if they are JSON lines, for the types of their
@@ -133,6 +181,7 @@ def batches(source: Any, batch_rows: int = 8192) -> Iterator[Chunk]:
 
     Args:
         source: what ``read`` takes; ``"-"`` is standard input.
+        first_row: rows of a file before this one are not wanted: those that can be passed over unread are, the others come nonetheless.
 
     Raises:
         UserError: as ``read`` does, as soon as it is known.
@@ -141,44 +190,52 @@ def batches(source: Any, batch_rows: int = 8192) -> Iterator[Chunk]:
     told: list[Finding] = []
     for opened in _opened(source, general, whole=True, spool=False):
         last: pa.Table | None = None
+        if first_row and opened.file is not None:
+            opened.file.skip(first_row)
+            opened.good = first_row  # whoever passes over rows has met them
         for part in opened.parts(batch_rows):
             last = _arrow(part, opened.notes)
             yield Chunk(last, part.bad, _new(told, general, opened.notes))
         opened.finish(0)
-        opened.refuse_nothing()
         if last is not None and (findings := _new(told, general, opened.notes)):
             yield Chunk(last.slice(0, 0), (), findings)
 
 
 def read(source: Any) -> Table:
-    """Read a table into memory: rows read = rows in the table + bad rows.
+    """Read a table: rows read = rows in the table + bad rows. Its rows lie on the disk and are mapped into memory.
+
+    A file that cannot be read, or not to its end, is an error; but one of several that a folder or a pattern stands for is lost alone: it
+    becomes a bad row that says why.
 
     Args:
         source: a file (CSV, TSV, XLSX, JSON, JSONL, Parquet, Arrow; each also as .gz or .zst), a pattern, a folder, several files, ``"-"``
             or a binary stream, a list of dicts, a pandas DataFrame, a pyarrow Table, a ``datasets.Dataset``, a folder that
-            ``datasets.save_to_disk`` wrote, or a dataset of the Hub (``owner/name`` or ``owner/name:split``).
+            ``datasets.save_to_disk`` wrote, or a dataset of the Hub (``owner/name`` or ``owner/name:split``). What was read already is
+            handed back.
 
     Raises:
         UserError: there is no such file, it is no table, its columns are not named or named twice, or none of its rows can be read.
     """
+    if isinstance(source, Table):
+        return source
+    from tunewright.data.bad import BadShelf
     from tunewright.data.formats.arrow_tables import joined
+    from tunewright.data.shelf import BATCH_ROWS, Shelf
 
     general = Notes(str(source) if isinstance(source, str) else "the source")
-    tables: list[pa.Table] = []
-    bad: list[BadRow] = []
+    shelf, bad = Shelf(), BadShelf()
     files: list[FileRead] = []
     findings: list[Finding] = []
     for opened in _opened(source, general, whole=True, spool=True):
         rows = 0
-        for part in opened.parts(8192):
-            tables.append(_arrow(part, opened.notes))
-            bad += part.bad
+        for part in opened.parts(BATCH_ROWS):
+            shelf.add(_arrow(part, opened.notes))
+            bad.add(part.bad)
             rows += len(part.numbers) + len(part.bad)
         files.append(opened.finish(rows))
-        opened.refuse_nothing()
         findings += opened.notes.findings
-    table = joined(tables, [FILE, ROW], general)
-    return Table(table, tuple(bad), (*general.findings, *findings), tuple(files))
+    table = joined(shelf.tables(), [FILE, ROW], general)
+    return Table(table, bad.rows(), (*general.findings, *findings), tuple(files))
 
 
 def sample(source: Any, max_rows: int = 2000) -> Table:
@@ -216,7 +273,6 @@ def glance(source: Any, max_rows: int = 2000) -> Glance:
             if first.full:
                 break
         files.append(opened.finish(rows))
-        opened.refuse_nothing()
         findings += opened.notes.findings
         if first.full:
             break
@@ -248,22 +304,41 @@ def require_columns(table_columns: Sequence[str], wanted: Mapping[str, str], whe
 
 
 def _opened(source: Any, general: Notes, whole: bool, spool: bool) -> Iterator[_Opened]:
-    """Each input of a source, opened in its turn and closed before the next."""
+    """Each input of a source, opened in its turn and closed before the next.
+
+    Raises:
+        UserError: an input cannot be opened, or none of several has a row.
+    """
+    all_lost: UserError | None = None
+    some = False
     for one in inputs_of(source, general):
-        if not isinstance(one, Input):
-            name = source if isinstance(source, str) else MEMORY
-            notes = Notes(str(name))
-            reader = reader_of(one, notes)
-            if reader is None:
-                raise UserError(f"a {type(one).__name__} cannot be read as a table", WANTED, "Turn it into one of these first")
-            yield _Opened(reader, notes)
-            continue
-        notes = Notes(one.name)
-        file = File(spooled(one) if spool and not one.again else one, notes, whole)
+        opened = _open(one, source, whole, spool)
         try:
-            yield _Opened(file, notes, file)
+            yield opened
         finally:
-            file.close()
+            if opened.file is not None:
+                opened.file.close()
+        all_lost, some = all_lost or opened.lost, some or opened.good > 0
+    if all_lost is not None and not some:
+        raise all_lost
+
+
+def _open(one: Any, source: Any, whole: bool, spool: bool) -> _Opened:
+    """One input and its reader; of a file among several that cannot be opened, a reader that says why."""
+    if not isinstance(one, Input):
+        notes = Notes(str(source if isinstance(source, str) else MEMORY))
+        reader = reader_of(one, notes)
+        if reader is None:
+            raise UserError(f"a {type(one).__name__} cannot be read as a table", WANTED, "Turn it into one of these first")
+        return _Opened(reader, notes)
+    notes = Notes(one.name)
+    try:
+        file = File(spooled(one) if spool and not one.again else one, notes, whole)
+    except UserError as error:
+        if not one.among:
+            raise
+        return _Opened(_Unreadable(error), notes, source=one)
+    return _Opened(file, notes, file, one)
 
 
 def _new(told: list[Finding], *several: Notes) -> tuple[Finding, ...]:
@@ -288,7 +363,7 @@ def _arrow(part: Part, notes: Notes) -> pa.Table:
         tell_taken(taken, notes)
         table = table.drop_columns(taken)
     own = {name: table.column(name) for name in table.column_names}
-    return pa.table(own | {FILE: pa.array([notes.name] * len(part.numbers), pa.string()), ROW: pa.array(part.numbers, pa.int64())})
+    return pa.table(own | {FILE: pa.repeat(notes.name, len(part.numbers)), ROW: pa.array(part.numbers, pa.int64())})
 
 
 def tell_taken(names: Sequence[str], notes: Notes) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 from pydantic import Field, PlainSerializer, WithJsonSchema, field_validator, model_validator
 
 from tunewright.core.config import Config
-from tunewright.core.errors import BadConfig, Problem, hint
+from tunewright.core.errors import BadConfig, Problem, hint, short
 from tunewright.core.schema import SPLITS, Policy
 from tunewright.data.audit import RULES
 
@@ -72,6 +72,31 @@ class SplitSettings(Config):
         return self
 
 
+class StreamSettings(Config):
+    """How training rows are read that are not all prepared beforehand: ``true`` takes these values."""
+
+    first_rows: int = Field(20_000, ge=10)
+    """Rows from the beginning that are prepared as a dataset: labels are learned from them, and splits that the source does not name are
+    made from them. The rows behind them are read, audited and encoded as the training needs them."""
+    buffer_rows: int = Field(10_000, ge=1)
+    """Rows that are shuffled together. So many are held in memory, encoded; with workers, twice as many."""
+    remember_rows: int = Field(10_000_000, ge=0)
+    """The latest rows, at least, among which earlier copies of a row are looked for; each takes 24 bytes of memory."""
+    workers: int = Field(0, ge=0)
+    """Processes that encode rows ahead of the training. The rows and their order do not depend on them."""
+
+
+class CardSettings(Config):
+    """What only people know of the rows; it stands in the dataset's card, and belongs to its version."""
+
+    license: str | None = Field(None, pattern=r"^[a-z0-9][a-z0-9.-]*$")
+    """The licence of the rows as the Hub writes it: ``cc-by-4.0``, ``apache-2.0``, or ``other`` for one that has no name."""
+    language: tuple[Annotated[str, Field(pattern=r"^([a-z]{2,3}|code|multilingual)$")], ...] = ()
+    """The languages of the texts as ISO 639 codes: ``[en, de]``."""
+    source_url: str | None = None
+    """Where the rows come from, for a reader of the card."""
+
+
 class DataSettings(Config):
     """Where the rows come from, which column plays which part, and what happens to rows that a rule finds."""
 
@@ -86,6 +111,10 @@ class DataSettings(Config):
     ``file.py:Class`` (relative to the recipe) or ``package.module:Class``."""
     split: SplitSettings = Field(default_factory=SplitSettings)
     """How missing splits are made."""
+    streaming: StreamSettings | bool = False
+    """``true``, or settings: training rows are read as they are needed, from a source that may be larger than memory and disk."""
+    card: CardSettings = Field(default_factory=CardSettings)
+    """What only people know of the rows, for the dataset's card."""
     name: str | None = Field(None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     """What the dataset is called; left out, it is named after its file."""
 
@@ -97,6 +126,25 @@ class DataSettings(Config):
         elif source is None or (isinstance(source, (str, list, tuple)) and not source):
             raise ValueError("name a file, a folder, a list of files, or {train: ..., test: ...}")
         return source
+
+    @field_validator("streaming", mode="before")
+    @classmethod
+    def _true_is_short_for_settings(cls, streaming: Any) -> Any:
+        if isinstance(streaming, Mapping) or streaming is True:
+            return StreamSettings.read({} if streaming is True else streaming)
+        if isinstance(streaming, StreamSettings) or streaming is False:
+            return streaming
+        raise ValueError(f"true, false or settings were wanted, as {{buffer_rows: 10000}} (got {short(streaming)})")
+
+    @model_validator(mode="after")
+    def _can_be_streamed(self) -> Self:
+        made = [name for name in SPLITS[1:] if not (isinstance(self.source, Mapping) and name in self.source)]
+        if self.streaming and self.split.by == "time" and made:
+            raise ValueError(
+                f"split.by: time cannot be kept by a stream, whose later rows may be older than its first ones: name a file for "
+                f"{' and '.join(made)}, as source: {{train: ..., {', '.join(f'{name}: ...' for name in made)}}}, or leave streaming out"
+            )
+        return self
 
     @field_validator("policy", mode="before")
     @classmethod

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,12 +14,15 @@ import pyarrow as pa
 
 from tunewright.core.errors import UserError
 from tunewright.core.folder import text_hash
-from tunewright.core.schema import SPLITS, Finding
+from tunewright.core.schema import SPLITS, Finding, Places
+from tunewright.data.bad import BadRows
 from tunewright.data.dataset import is_prepared
+from tunewright.data.formats.arrow_tables import fingerprint
 from tunewright.data.read import read
+from tunewright.data.shelf import remade
 
 if TYPE_CHECKING:
-    from tunewright.data.read import BadRow, FileRead, Table
+    from tunewright.data.read import FileRead, Table
 
 
 @dataclass(frozen=True)
@@ -35,10 +39,10 @@ class Source:
     tables: dict[str, Table]
     given: tuple[str, ...]
 
-    @property
-    def bad(self) -> tuple[BadRow, ...]:
+    @cached_property
+    def bad(self) -> BadRows:
         """Every row that could not be read."""
-        return tuple(bad for table in self.tables.values() for bad in table.bad)
+        return BadRows.joined([BadRows.of(table.bad) for table in self.tables.values()])
 
     @property
     def rows_read(self) -> int:
@@ -60,7 +64,7 @@ class Source:
         """SHA-256 of everything that was read, bad rows and the names of files included; not of the folders they lie in."""
         parts = [f"{split} {table.fingerprint}" for split, table in self.tables.items()]
         parts += [f"{split} {file.name} {file.sha256}" for split, file in self.files]
-        parts += [f"{bad.file} {bad.row} {bad.reason} {bad.raw}" for bad in self.bad]
+        parts += [fingerprint(self.bad.table)] if self.bad else []
         return text_hash(*parts)
 
     def told_as(self, split: str) -> str:
@@ -87,7 +91,7 @@ def read_source(source: Any, base: Path) -> Source:
         split: _called(table, {name: f"{split}/{short}" if clash else short for name, short in names.items()})
         for split, table in tables.items()
     }
-    return Source(_name(splits["train"], base), tables, tuple(splits) if isinstance(source, Mapping) else ())
+    return Source(name_of(splits["train"], base), tables, tuple(splits) if isinstance(source, Mapping) else ())
 
 
 def found(source: Any, base: Path) -> Any:
@@ -114,8 +118,8 @@ def prepared_folder(source: Any, base: Path) -> Path | None:
     return folder if is_prepared(folder) else None
 
 
-def _name(source: Any, base: Path) -> str:
-    """After the file; after its folder, where the file is called ``train`` or ``*``."""
+def name_of(source: Any, base: Path) -> str:
+    """What a dataset is called when the recipe does not say: after the file; after its folder, where that is called ``train`` or ``*``."""
     first = source[0] if isinstance(source, (list, tuple)) and source else source
     if not isinstance(first, (str, Path)):
         return "data"
@@ -145,9 +149,7 @@ def _short_names(names: list[str]) -> dict[str, str]:
 
 def _called(table: Table, names: Mapping[str, str]) -> Table:
     """The table with other names for its files, wherever they are told."""
-    at = table.rows.column_names.index("_file")
-    rows = table.rows.set_column(at, "_file", pa.array([names.get(name, name) for name in table.rows["_file"].to_pylist()], pa.string()))
-    bad = tuple(replace(one, file=names.get(one.file, one.file)) for one in table.bad)
+    rows, bad = _in_files(table.rows, "_file", names), BadRows(_in_files(BadRows.of(table.bad).table, "file", names))
     findings = tuple(_retold(finding, names) for finding in table.findings)
     return replace(table, rows=rows, bad=bad, findings=findings, files=tuple(replace(one, name=names[one.name]) for one in table.files))
 
@@ -156,8 +158,19 @@ def _retold(finding: Finding, names: Mapping[str, str]) -> Finding:
     message = finding.message
     for name, short in names.items():
         message = message.replace(name, short) if len(short) < len(name) else message
-    places = tuple(place.model_copy(update={"file": names.get(place.file, place.file)}) for place in finding.places)
-    return finding.model_copy(update={"message": message, "places": places})
+    return finding.model_copy(update={"message": message, "places": Places.of(finding.places).in_files(names)})
+
+
+def _in_files(table: pa.Table, column: str, names: Mapping[str, str]) -> pa.Table:
+    """A table with other names for its files."""
+    if all(name == short for name, short in names.items()):
+        return table
+
+    def renamed(chunk: pa.Array) -> pa.Array:
+        known = chunk.dictionary_encode()
+        return pa.array([names.get(name, name) for name in known.dictionary.to_pylist()], pa.string()).take(known.indices)
+
+    return table.set_column(table.column_names.index(column), column, remade(table[column], renamed, pa.string()))
 
 
 def _exists(path: Path) -> bool:

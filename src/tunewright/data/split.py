@@ -1,70 +1,86 @@
-"""Which rows go to train, validation and test. Rows of one cluster stay together, and every label comes to train first."""
+"""Which rows go to train, validation and test. Rows that belong together never straddle, and every label comes to train first."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from tunewright.core.chance import array_generator
 from tunewright.core.schema import SPLITS
+from tunewright.data.audit.base import rows_word
+from tunewright.data.clusters import Clusters, Labels, numbered
+from tunewright.data.spread import spread
 
 
 @dataclass(frozen=True)
-class _Cluster:
-    """Rows that must stay together, and how many of them have each label."""
+class Divided:
+    """Rows with their splits.
 
-    rows: list[int]
-    labels: dict[int, int]
+    Args:
+        split: (rows,) int, index into ``SPLITS``.
+        wanted: split -> the rows that it should have, of the splits that were to be made and of train.
+        reached: split -> the rows that it has.
+        notes: why the two differ, and what else must be known, in sentences; empty when all is as it was wanted.
+    """
+
+    split: np.ndarray
+    wanted: dict[str, int]
+    reached: dict[str, int]
+    notes: tuple[str, ...] = ()
 
 
-def split(clusters: np.ndarray, labels: Sequence[Sequence[int]], shares: Mapping[str, float], seed: int) -> np.ndarray:
-    """Give each row its split.
+def stratified(clusters: np.ndarray, labels: Labels | None, shares: Mapping[str, float], seed: int) -> Divided:
+    """Give every split the labels in the same shares; without labels chance alone decides.
 
-    Sizes are honoured to the row, unless large clusters or labels with a single row forbid it. With one label per row, each label is spread
-    over the splits as evenly as whole rows allow; with several, clusters go one after the other, those with the rarest label first, to the
-    split that lacks that label most.
+    Sizes are honoured to the row, unless large clusters or labels with a single row forbid it; then no move or swap of two clusters brings
+    them nearer. With one label per row, each label is spread as evenly as whole rows allow.
+
+    Args:
+        clusters: (rows,) int, rows with the same number go to the same split: copies and near-copies of a text, united with groups.
+        labels: of the rows: one, several or none each.
+        shares: validation and test -> their share of the rows, those that are to be made; the rest is train.
+        seed: of the run; the split has a stream of its own.
+    """
+    sizes = whole_sizes(len(clusters), shares)
+    gathered = Clusters.gather(clusters, labels)
+    part = spread(gathered, sizes, array_generator(seed, "split"), train_first=True)
+    return _divided(part[gathered.of_row], shares, sizes, _why_not(gathered))
+
+
+def by_time(clusters: np.ndarray, times: np.ndarray, shares: Mapping[str, float]) -> Divided:
+    """Train on the oldest rows, test on the newest; validation stands between them.
+
+    Rows of one time stay together, and so do the rows of a cluster: it goes by its oldest row, so that what train has known for long is not
+    asked in the test. Borders fall where the sizes come nearest to what was wanted, and a row without a time goes to train.
 
     Args:
         clusters: (rows,) int, rows with the same number go to the same split.
-        labels: the label ids of each row, from 0; one, several or none. All ``[0]`` gives a random split.
+        times: (rows,) float, NaN without one; a larger number is later.
         shares: validation and test -> their share of the rows, those that are to be made; the rest is train.
-        seed: of the run; the split has a stream of its own.
-
-    Returns:
-        (rows,) int, index into ``SPLITS``.
-
-    Source: Sechidis, Tsoumakas and Vlahavas 2011, "On the stratification of multi-label data", algorithm 1.
     """
-    places = [0, *(SPLITS.index(name) for name in shares)]
-    parts = np.array([1 - sum(shares.values()), *shares.values()])
-    room = sizes(len(clusters), parts).tolist()
-    lists = [list(one) or [-1] for one in labels]
-    totals = Counter(label for one in lists for label in one)
-    need = _needs(lists, totals, parts, room)
-    result = np.zeros(len(clusters), dtype=np.int64)
-    in_train: set[int] = set()
-    for cluster in _ordered(clusters, lists, totals, seed):
-        chosen = 0 if not in_train.issuperset(cluster.labels) else _hungriest(cluster, totals, need, room)
-        if chosen == 0:
-            in_train.update(cluster.labels)
-        room[chosen] -= len(cluster.rows)
-        for label, count in cluster.labels.items():
-            need[label][chosen] -= count
-        result[cluster.rows] = places[chosen]
-    return result
+    sizes = whole_sizes(len(clusters), shares)
+    rank, upto = moments(clusters, times)
+    cuts = borders(upto, np.cumsum(sizes)[:-1])
+    part = np.searchsorted(cuts, rank, side="right")
+    notes = []
+    if untimed := int(np.isnan(times).sum()):
+        notes.append(f"{rows_word(untimed)} without a time: to train, unless a copy or a row of the same group has one")
+    if late := _late(part, times):
+        notes.append(f"{rows_word(late)} newer than the oldest row of a later split: of copies or groups that began before it")
+    why = "Rows of one time, and rows that belong together, stay in one split"
+    return _divided(part, shares, sizes, why, tuple(notes))
 
 
-def sizes(rows: int, parts: np.ndarray) -> np.ndarray:
-    """Whole numbers that add up to ``rows``, each as near to its share as can be and at least 1 (train gives way).
+def whole_sizes(rows: int, shares: Mapping[str, float]) -> np.ndarray:
+    """Rows of train and of each split that is made: whole numbers, each as near to its share as can be and at least 1 (train gives way).
 
-    >>> sizes(25, np.array([0.8, 0.1, 0.1])).tolist()
+    >>> whole_sizes(25, {"validation": 0.1, "test": 0.1}).tolist()
     [20, 3, 2]
     """
-    exact = parts * rows
-    whole = np.floor(exact + 1e-9).astype(np.int64)
+    exact = np.array([1 - sum(shares.values()), *shares.values()]) * rows
+    whole: np.ndarray = np.floor(exact + 1e-9).astype(np.int64)
     by_rest = np.argsort(-(exact - whole), kind="stable")
     whole[by_rest[: rows - whole.sum()]] += 1
     lacking = np.maximum(1 - whole[1:], 0)
@@ -73,62 +89,67 @@ def sizes(rows: int, parts: np.ndarray) -> np.ndarray:
     return whole
 
 
-def quotas(counts: np.ndarray, parts: np.ndarray, room: np.ndarray) -> np.ndarray:
-    """How many rows of each label go to each split: whole numbers next to their share, with columns that add up to ``room`` if possible.
-
-    Args:
-        counts: (labels,), rows of each label.
-        parts: (splits,), shares, train first.
-        room: (splits,), rows of each split; adds up to ``counts.sum()``.
+def moments(clusters: np.ndarray, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """When each row came in, as its cluster's oldest row did: the first moment is that of clusters without any time, if there are such.
 
     Returns:
-        (labels, splits); every label with a row has one in train at least.
+        (rows,), the moment of each row, from 0; and (moments,), the rows up to and with each moment.
     """
-    exact = counts[:, None] * parts
-    quota: np.ndarray = np.floor(exact + 1e-9).astype(np.int64)
-    quota[:, 0] = np.maximum(quota[:, 0], np.minimum(counts, 1))
-    room = room - quota.sum(axis=0)
-    spare = counts - quota.sum(axis=1)
-    for label in np.argsort(-spare, kind="stable").tolist():
-        given: list[int] = []
-        for _ in range(int(spare[label])):
-            open_ = [at for at in range(len(parts)) if at not in given] or list(range(len(parts)))
-            at = max(open_, key=lambda one: (room[one], exact[label, one] - quota[label, one]))
-            quota[label, at] += 1
-            room[at] -= 1
-            given.append(at)
-    while room[0] < 0 and quota[:, 0].max() > 1:
-        label = int(np.where(quota[:, 0] > 1, quota[:, 0] - exact[:, 0], -np.inf).argmax())
-        at = int(room.argmax())
-        quota[label] += np.eye(len(parts), dtype=np.int64)[at] - np.eye(len(parts), dtype=np.int64)[0]
-        room[0] += 1
-        room[at] -= 1
-    return quota
+    of_row = numbered(clusters)
+    oldest = np.full(int(of_row.max(initial=-1)) + 1, np.inf)
+    timed = ~np.isnan(times)
+    np.minimum.at(oldest, of_row[timed], times[timed])
+    oldest[np.isinf(oldest)] = -np.inf
+    rank = np.unique(oldest[of_row], return_inverse=True)[1]
+    return rank, np.cumsum(np.bincount(rank))
 
 
-def _needs(lists: list[list[int]], totals: Counter[int], parts: np.ndarray, room: list[int]) -> dict[int, list[float]]:
-    """Label -> rows that each split still lacks of it: whole numbers when every row has one label, exact shares otherwise."""
-    if all(len(one) == 1 for one in lists):
-        ids = sorted(totals)
-        table = quotas(np.array([totals[label] for label in ids], dtype=np.int64), parts, np.array(room))
-        return {label: row.tolist() for label, row in zip(ids, table, strict=True)}
-    return {label: (count * parts).tolist() for label, count in totals.items()}
+def borders(upto: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """(borders,), index of the first moment behind each, ascending: where the rows before it come nearest to what is wanted.
+
+    The newest border is drawn first, and each leaves a moment to every split before it, if there are as many.
+
+    Args:
+        upto: (moments,), rows up to and with each moment.
+        wanted: (borders,), rows that should stand before each.
+    """
+    found: list[int] = []
+    end = len(upto)
+    for earlier, rows in reversed(list(enumerate(wanted.tolist()))):
+        cuts = np.arange(max(min(earlier + 1, end - 1), 1), end)
+        end = int(cuts[np.abs(upto[cuts - 1] - rows).argmin()]) if len(cuts) else end
+        found.append(end)
+    return np.array(found[::-1], dtype=np.int64)
 
 
-def _ordered(clusters: np.ndarray, lists: list[list[int]], totals: Counter[int], seed: int) -> list[_Cluster]:
-    """Large clusters first, then those with the rarest label, by chance where these are equal."""
-    by_cluster = np.argsort(clusters, kind="stable")
-    starts = np.flatnonzero(np.diff(clusters[by_cluster])) + 1
-    found = [
-        _Cluster(rows.tolist(), dict(Counter(label for row in rows.tolist() for label in lists[row])))
-        for rows in np.split(by_cluster, starts)
+def _late(part: np.ndarray, times: np.ndarray) -> int:
+    """Rows that are newer than the oldest row of a later split."""
+    late = np.zeros(len(part), dtype=bool)
+    for at in range(1, int(part.max(initial=0)) + 1):
+        begins = times[(part == at) & ~np.isnan(times)].min(initial=np.inf)
+        late |= (part < at) & (times > begins)
+    return int(late.sum())
+
+
+def _divided(part: np.ndarray, shares: Mapping[str, float], sizes: np.ndarray, why: str, notes: tuple[str, ...] = ()) -> Divided:
+    names = ["train", *shares]
+    places = np.array([SPLITS.index(name) for name in names])
+    reached = np.bincount(part, minlength=len(names)).tolist()
+    differ = [
+        f"{name} has {there:,} rows where {wanted:,} were wanted"
+        for name, there, wanted in zip(names, reached, sizes.tolist(), strict=True)
+        if there != wanted
     ]
-    shuffled = [found[at] for at in array_generator(seed, "split").permutation(len(found)).tolist()]
-    return sorted(shuffled, key=lambda one: (-len(one.rows), min(totals[label] for label in one.labels)))
+    notes = (f"{'; '.join(differ)}. {why}", *notes) if differ else notes
+    wanted = dict(zip(names, sizes.tolist(), strict=True))
+    return Divided(places[part], wanted, dict(zip(names, reached, strict=True)), notes)
 
 
-def _hungriest(cluster: _Cluster, totals: Counter[int], need: Mapping[int, list[float]], room: list[int]) -> int:
-    """The split that lacks most rows of the cluster's rarest label, among those with room for it."""
-    label = min(cluster.labels, key=lambda one: (totals[one], one))
-    fits = [at for at in range(len(room)) if room[at] >= len(cluster.rows)]
-    return max(fits or range(len(room)), key=lambda at: (need[label][at] if fits else room[at], room[at]))
+def _why_not(clusters: Clusters) -> str:
+    """Why sizes may not be honoured, in a sentence."""
+    reasons = []
+    if (largest := int(clusters.size.max(initial=0))) > 1:
+        reasons.append(f"rows that belong together stay in one split (the largest cluster has {largest:,})")
+    if labels := len(clusters.totals) - (clusters.nobody >= 0):
+        reasons.append(f"each of {labels:,} labels needs a row to train on" if labels > 1 else "train needs a row")
+    return " and ".join(reasons).capitalize()

@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from tunewright.core.schema import SPLITS, Finding, Place
 from tunewright.data.audit.apply import Chosen, Removed
 from tunewright.data.audit.base import TEST, Looked
+from tunewright.data.audit.personal import shown as masked_private
+from tunewright.data.audit.personal import without_private
+from tunewright.data.audit.redaction import Redaction
+from tunewright.data.origins import Origins
 from tunewright.data.settings import DataSettings
 from tunewright.data.source import Source
+from tunewright.data.split import Divided
 from tunewright.tasks import TASKS
 from tunewright.tasks.base import Task
 
 SHOWN = 5
 """Rows of a finding that are shown with their text."""
 LETTERS = 200
-"""Characters of a text that are shown."""
+"""Characters of a text that are shown. Four times as many are looked through for what must not be, so that no half of a number is."""
+PRIVATE = ("personal-data", "secret")
+"""Rules whose rows are shown with every private value masked, whatever the policies are."""
 
 
 def summary(
@@ -35,6 +41,8 @@ def summary(
     kept: Looked,
     removed: tuple[Removed, ...],
     findings: tuple[Finding, ...],
+    divided: Divided | None,
+    private: Sequence[Redaction],
 ) -> dict[str, Any]:
     """What was read, removed, found and split, in plain values.
 
@@ -49,6 +57,8 @@ def summary(
         kept: the rows of all splits.
         removed: what the rules took away.
         findings: all of them.
+        divided: how the splits that were made came out; None where all are given.
+        private: what the recipe has redacted.
     """
     by_rule = Counter({"unreadable-row": len(source.bad)} if source.bad else {})
     for one in removed:
@@ -62,14 +72,24 @@ def summary(
         "labels": list(getattr(task, "labels", None) or ()),
         "sources": [{**asdict(file), "split": split} for split, file in source.files],
         "rows": {"read": source.rows_read, "kept": len(kept), "quarantined": sum(by_rule.values()), "by_rule": dict(by_rule)},
-        "split": {"by": settings.split.by if made else "given", "made": made, "given": list(source.given), "seed": seed},
+        "split": {
+            "by": settings.split.by if made else "given",
+            "made": made,
+            "given": list(source.given),
+            "seed": seed,
+            "group": settings.split.group,
+            "time": settings.split.time,
+            "wanted": divided.wanted if divided else {},
+            "notes": list(divided.notes) if divided else [],
+        },
         "splits": {
             name: {"rows": int((kept.split == at).sum()), "labels": kept.label_counts(kept.split == at)} for at, name in enumerate(SPLITS)
         },
         "never_trained": {name: count for name, count in tested.items() if name not in trained},
         "test_without_label": _test_without_label(source, removed),
+        "card": settings.card.model_dump(mode="json"),
         "rules": dict(rules.policy),
-        "findings": [_told(finding, source, original, [columns[role] for role in kept.text_roles]) for finding in findings],
+        "findings": _told(findings, source, original, [columns[role] for role in kept.text_roles], private),
     }
 
 
@@ -81,22 +101,34 @@ def _test_without_label(source: Source, removed: tuple[Removed, ...]) -> int:
     return sum(int((one.numbers >= first).sum()) for one in removed if one.rule == "missing-label")
 
 
-def _told(finding: Finding, source: Source, original: pa.Table, texts: list[str]) -> dict[str, Any]:
-    shown = [
-        {"file": place.file, "row": place.row, "text": _text(place, source, original, texts)[:LETTERS]} for place in finding.places[:SHOWN]
+def _told(
+    findings: Sequence[Finding], source: Source, original: pa.Table, texts: list[str], private: Sequence[Redaction]
+) -> list[dict[str, Any]]:
+    shown = _shown(list(dict.fromkeys(place for finding in findings for place in finding.places[:SHOWN])), source, original, texts)
+    masked = dict(zip(shown, masked_private(list(shown.values())), strict=True))
+    mended = without_private(pa.table({"text": pa.array(list(shown.values()), pa.string())}), private)["text"].to_pylist()
+    shown = dict(zip(shown, mended, strict=True))
+    return [
+        {
+            **finding.model_dump(include={"rule", "severity", "message", "remedy", "recipe", "action"}),
+            "rows": len(finding.places),
+            "shown": [
+                {"file": place.file, "row": place.row, "text": (masked if finding.rule in PRIVATE else shown).get(place, "")[:LETTERS]}
+                for place in finding.places[:SHOWN]
+            ],
+        }
+        for finding in findings
     ]
-    return {
-        **finding.model_dump(include={"rule", "severity", "message", "remedy", "recipe", "action"}),
-        "rows": len(finding.places),
-        "shown": shown,
-    }
 
 
-def _text(place: Place, source: Source, original: pa.Table, texts: list[str]) -> str:
-    """The texts of a row as read; for an unreadable row, what was read of it."""
-    same = pc.and_(pc.equal(original["_file"], place.file), pc.equal(original["_row"], place.row))
-    at = np.flatnonzero(same.to_numpy())
-    if len(at):
-        row = original.slice(int(at[0]), 1).select(texts).to_pylist()[0]
-        return " | ".join("" if row[name] is None else str(row[name]) for name in texts)
-    return next((bad.raw for bad in source.bad if (bad.file, bad.row) == (place.file, place.row)), "")
+def _shown(places: Sequence[Place], source: Source, original: pa.Table, texts: list[str]) -> dict[Place, str]:
+    """The texts of rows as read, as far as they are shown; for an unreadable row, what was read of it."""
+    shown: dict[Place, str] = {}
+    for place, at in zip(places, Origins.of(original).find(places), strict=True):
+        if at is not None:
+            row = original.slice(at, 1).select(texts).to_pylist()[0]
+            shown[place] = " | ".join("" if row[name] is None else str(row[name]) for name in texts)[: 4 * LETTERS]
+    for place, at in zip(places, Origins.of(source.bad.table, "file", "row").find(places), strict=True):
+        if at is not None:
+            shown[place] = source.bad[at].raw[: 4 * LETTERS]
+    return shown

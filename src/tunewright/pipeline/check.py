@@ -33,10 +33,10 @@ def look_at_data(recipe: Recipe, where: Path) -> Audit | Dataset:
     Raises:
         UserError: the data cannot be read or learned from.
     """
-    from tunewright.data.prepare import audit
+    from tunewright.pipeline.prepare import look
 
     say("Reading and auditing the data")
-    return audit(recipe.data, recipe.task, recipe.seed, where)
+    return look(recipe, where)
 
 
 def data_facts(data: Audit | Dataset) -> dict[str, Any]:

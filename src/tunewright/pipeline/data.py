@@ -1,4 +1,4 @@
-"""The verb ``prepare``: a recipe's table becomes a dataset."""
+"""Where a recipe's datasets are kept, their rows as plain values, and how many tokens of them are cut."""
 
 from __future__ import annotations
 
@@ -10,24 +10,7 @@ from tunewright.core.schema import Row
 from tunewright.pipeline.recipe import Recipe
 
 if TYPE_CHECKING:
-    from tunewright.data.dataset import Dataset
     from tunewright.tasks.base import Encoded, Task
-
-
-def prepare(recipe: Recipe, where: Path) -> Dataset:
-    """Write the dataset of a recipe, or open it where it stands already.
-
-    Args:
-        recipe: as the user has it.
-        where: the recipe's folder.
-
-    Raises:
-        UserError: the data cannot be read or learned from.
-        DataRefused: a policy says ``refuse``.
-    """
-    from tunewright.data.prepare import prepare as write
-
-    return write(recipe.data, recipe.task, recipe.seed, where, datasets_folder(recipe))
 
 
 def datasets_folder(recipe: Recipe) -> Path:

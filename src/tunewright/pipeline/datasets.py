@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from tunewright.data.dataset import Dataset
 
 PREPARE = "Prepare one: tunewright prepare RECIPE"
+POINTER = b"version https://git-lfs"
+"""How a file begins that Git LFS has put in the place of another."""
 
 
 def versions(root: Path) -> list[dict[str, Any]]:
@@ -33,7 +35,7 @@ def show(name: str, root: Path) -> dict[str, Any]:
     Raises:
         UserError: there is none of that name, or its manifest is damaged.
     """
-    dataset = _open(_found(name, root)[0])
+    dataset = opened(named(name, root)[0])
     manifest = dataset.manifest
     return {
         **dataset.summary(),
@@ -41,7 +43,21 @@ def show(name: str, root: Path) -> dict[str, Any]:
         "settings": manifest["settings"],
         "seed": manifest["seed"],
         "bytes": _bytes(dataset.folder),
+        "absent": list(absent(dataset)),
     }
+
+
+def absent(dataset: Dataset) -> dict[str, str]:
+    """Files of a dataset that are not in its folder, each with the command that brings it there, if that can be told."""
+    found = {}
+    for name in dataset.manifest["files"]:
+        path = dataset.folder / name
+        if name != "README.md" and not path.is_file():
+            tracked = path.with_name(f"{name}.dvc").is_file() or dataset.folder.with_name(f"{dataset.folder.name}.dvc").is_file()
+            found[name] = "dvc pull" if tracked else ""
+        elif path.is_file() and path.stat().st_size < 1024 and path.read_bytes().startswith(POINTER):
+            found[name] = "git lfs pull"
+    return found
 
 
 def verify(name: str, root: Path) -> list[dict[str, Any]]:
@@ -49,29 +65,34 @@ def verify(name: str, root: Path) -> list[dict[str, Any]]:
 
     Raises:
         UserError: there is none of that name.
-        ProofFailed: naming every version and file that is damaged.
+        ProofFailed: naming every version and file that is damaged or not there, and how to get it.
     """
-    told, damaged = [], []
-    for folder in _found(name, root):
+    from tunewright.core.folder import file_hash
+
+    told: list[dict[str, Any]] = []
+    wrong: list[str] = []
+    bring: list[str] = []
+    damage = False
+    for folder in named(name, root):
         try:
-            dataset = _open(folder)
-            dataset.verify()
-            told.append(
-                {
-                    "name": dataset.name,
-                    "version": dataset.version,
-                    "folder": str(folder),
-                    "files": sum(one != "README.md" for one in dataset.manifest["files"]),
-                }
-            )
+            dataset = opened(folder)
         except UserError as error:
-            damaged.append(error.found)
-    if damaged:
-        raise ProofFailed(
-            "; ".join(damaged),
-            "The files of a dataset never change after they were written",
-            "Prepare the dataset again from its source: tunewright prepare RECIPE",
-        )
+            wrong.append(error.found)
+            damage = True
+            continue
+        gone = absent(dataset)
+        files = {file: digest for file, digest in dataset.manifest["files"].items() if file != "README.md"}
+        damaged = [file for file, digest in files.items() if file not in gone and file_hash(folder / file) != digest]
+        damage = damage or bool(damaged)
+        wrong += [f"{', '.join(damaged)} in {folder} {'is' if len(damaged) == 1 else 'are'} not what was written"] if damaged else []
+        wrong += [f"{', '.join(gone)} {'is' if len(gone) == 1 else 'are'} not in {folder}"] if gone else []
+        bring += [command or "copy them from where they are kept" for command in gone.values()]
+        told.append({"name": dataset.name, "version": dataset.version, "folder": str(folder), "files": len(files)})
+    if wrong:
+        get = [f"Get what is not here: {' or '.join(dict.fromkeys(bring))}"] if bring else []
+        again = "prepare the dataset again from its source: tunewright prepare RECIPE"
+        step = f"{get[0]}; or {again}" if get else again[0].upper() + again[1:]
+        raise ProofFailed("; ".join(wrong), "The files of a dataset never change after they were written" if damage else "", step)
     return told
 
 
@@ -111,6 +132,7 @@ def told(facts: Mapping[str, Any]) -> str:
         data_summary(facts),
     ]
     lines += [f"labels in {split}: " + _labels(one["labels"]) for split, one in facts["splits"].items()]
+    lines += [f"not here: {', '.join(facts['absent'])}; tunewright data verify tells how to get them"] if facts["absent"] else []
     return "\n".join(lines)
 
 
@@ -128,8 +150,12 @@ def _folders(root: Path) -> Iterator[Path]:
         yield from sorted(found, key=lambda one: (-one.stat().st_mtime, one.name))
 
 
-def _found(name: str, root: Path) -> list[Path]:
-    """The folders that a name means, the newest first."""
+def named(name: str, root: Path) -> list[Path]:
+    """The folders that a name means, the newest first.
+
+    Raises:
+        UserError: there is none, or the letters of a version are not enough.
+    """
     if (Path(name) / "manifest.json").is_file():
         return [Path(name)]
     wanted, _, version = name.partition("/")
@@ -145,7 +171,8 @@ def _found(name: str, root: Path) -> list[Path]:
     return mine
 
 
-def _open(folder: Path) -> Dataset:
+def opened(folder: Path) -> Dataset:
+    """The dataset in a folder; no row is read."""
     from tunewright.data.dataset import Dataset
 
     return Dataset.open(folder)
@@ -153,7 +180,7 @@ def _open(folder: Path) -> Dataset:
 
 def _line(folder: Path) -> dict[str, Any]:
     try:
-        facts = _open(folder).summary()
+        facts = opened(folder).summary()
     except (UserError, KeyError, TypeError) as error:
         return {"name": folder.parent.name, "version": folder.name, "folder": str(folder), "damaged": str(error)}
     return {

@@ -194,7 +194,7 @@ def _trial(plan: Plan, model: nn.Module, steps: list[list[list[int]]], costs: An
     settings = recipe.train.model_copy(update={"max_steps": len(watch.run), "evaluate_every": NEVER, "save_every": NEVER})
     usual = job_of(scratch, plan, Built(model, (), frozenset()), lambda _: {}, None)
     watchers = [Journal(path=scratch / "events.jsonl"), watch]
-    job = replace(usual, order=lambda epoch: micro, settings=settings, callbacks=watchers, folder=scratch)
+    job = replace(usual, order=lambda epoch: micro, settings=settings, callbacks=watchers, folder=scratch, stream=None)
     with suppress(_Enough):
         engine(recipe.train.engine)(job)
     return _scoring_seconds(plan, model)

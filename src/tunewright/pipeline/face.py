@@ -71,7 +71,7 @@ def prepare(recipe: RecipeLike) -> Dataset:
         UserError: the recipe, or the data it names, cannot be used.
         DataRefused: a policy says ``refuse`` and there are such rows.
     """
-    from tunewright.pipeline.data import prepare as write
+    from tunewright.pipeline.prepare import prepare as write
 
     return write(read(recipe), _folder(recipe))
 

@@ -74,6 +74,9 @@ class Recipe(Config):
             )
         if self.train.precision == "bf16" and self.model.precision == "float16":
             raise ValueError("train.precision: bf16 does not go with weights in float16: leave model.precision at float32")
+        ahead = [name for name in self.train.arguments if name.startswith("dataloader_")]
+        if self.data.streaming and ahead:
+            raise ValueError(f"train.arguments: {ahead[0]} does nothing for a stream: data.streaming.workers encode its rows ahead")
         names = [TRACKERS.name_of(tracker) for tracker in self.trackers]
         if len(set(names)) != len(names):
             raise ValueError("trackers: each tracker is named once")

@@ -40,6 +40,7 @@ NOT_HASHED = (
     f"model{UNPROVED}/",
     f"adapter{UNPROVED}/",
     "looks.jsonl",
+    "stream/marks/",
     "tensorboard/",
     "wandb/",
     "mlflow.db",

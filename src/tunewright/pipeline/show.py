@@ -50,11 +50,12 @@ def show(recipe: Recipe, where: Path, sample: int) -> Shown:
     """
     from tunewright.data.prepare import audit
     from tunewright.model.base import find
+    from tunewright.pipeline.stream import to_prepare
 
     if sample < 1:
         raise UserError(f"--sample {sample} shows nothing", "A number from 1 on is wanted", "As in: --sample 20")
     calm_libraries()
-    data = audit(recipe.data, recipe.task, recipe.seed, where)
+    data = audit(to_prepare(recipe, where), recipe.task, recipe.seed, where)
     base = find(recipe.model, data.task.head, where)
     rows = rows_of(data.rows("train"))
     limit, why = max_tokens(recipe, base, data.task, rows)

@@ -2,31 +2,96 @@
 
 from __future__ import annotations
 
+import shutil
+import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 LABELS_SHOWN = 12
+ROWS_SHOWN = 3
+"""Rows of a finding that are quoted."""
+WIDEST = 110
+"""Columns of a line; a narrower terminal has shorter ones."""
 GB = 1e9
+DONE = {"keep": "left as found", "drop": "removed", "fix": "repaired", "refuse": "refused"}
+STILL_THERE = ("keep", "refuse")
+"""What was done with rows that are as they were read."""
+GRAVITY = ("error", "warning", "info")
 
 
-def data(facts: Mapping[str, Any]) -> str:
-    """The data in words: rows, splits, labels, and every finding with its rows, remedy and recipe line."""
+def data(facts: Mapping[str, Any], width: int | None = None) -> str:
+    """The data in words: rows, splits, labels, and every finding with its rows, remedy and recipe line, the gravest first.
+
+    Args:
+        facts: as ``check.data_facts`` gives them.
+        width: columns of a line; left out, those of the terminal.
+    """
+    width = min(shutil.get_terminal_size((100, 24)).columns, WIDEST) if width is None else width
     rows = facts["rows"]
-    removed = ", ".join(f"{count:,} {rule}" for rule, count in sorted(rows["by_rule"].items())) or "none"
-    lines = [f"Data: {rows['read']:,} rows read, {rows['kept']:,} kept, {rows['quarantined']:,} removed ({removed})"]
+    gone = sorted(rows["by_rule"].items(), key=lambda pair: -pair[1])
+    removed = ", ".join(f"{count:,} {rule}" for rule, count in gone) or "none"
+    head = f"Data: {rows['read']:,} rows read, {rows['kept']:,} kept, {rows['quarantined']:,} removed ({removed})"
+    lines = _wrapped(head, width, "", "  ")
     for split, one in facts["splits"].items():
-        shown = ", ".join(
-            f"{name} {count:,} ({count / max(one['rows'], 1):.0%})" for name, count in list(one["labels"].items())[:LABELS_SHOWN]
-        )
-        rest = len(one["labels"]) - LABELS_SHOWN
-        lines.append(f"  {split}: {one['rows']:,} rows: {shown}" + (f" and {rest} labels more" if rest > 0 else ""))
-    for one in facts["findings"]:
-        lines.append(f"  {one['severity']}: {one['rule']}: {one['message']}")
-        lines += [f"      {shown['file']} row {shown['row']}: {' '.join(shown['text'].split())[:100]}" for shown in one["shown"][:3]]
-        lines.append(f"      {one['remedy']}" + (f" (recipe: {one['recipe']})" if one["recipe"] else ""))
+        lines += _wrapped(f"{split}: {one['rows']:,} rows: {_labels(one)}", width, "  ", "    ")
+    lines += _found(facts, width)
     if facts["refused"]:
-        lines.append(f"  The recipe refuses what was found: {', '.join(facts['refused'])}. A run will stop there with exit status 3")
+        told = f"The recipe refuses what was found: {', '.join(facts['refused'])}. A run will stop there with exit status 3"
+        lines += _wrapped(told, width, "  ", "  ")
     return "\n".join(lines)
+
+
+def _labels(split: Mapping[str, Any]) -> str:
+    shown = ", ".join(
+        f"{name} {count:,} ({count / max(split['rows'], 1):.0%})" for name, count in list(split["labels"].items())[:LABELS_SHOWN]
+    )
+    rest = len(split["labels"]) - LABELS_SHOWN
+    return shown + (f" and {rest} labels more" if rest > 0 else "")
+
+
+def _found(facts: Mapping[str, Any], width: int) -> Iterator[str]:
+    """How many findings there are, and each: errors first, then what is still among the rows, then the most rows."""
+    found = sorted(facts["findings"], key=lambda one: (GRAVITY.index(one["severity"]), one["action"] not in STILL_THERE, -one["rows"]))
+    counts = [(name, sum(one["severity"] == name for one in found)) for name in GRAVITY]
+    told = ", ".join(f"{count} {name}{'s' * (count != 1 and name != 'info')}" for name, count in counts if count)
+    yield f"Findings: {told}" if found else "Findings: none"
+    one_file = len(facts["sources"]) == 1
+    for one in found:
+        yield from _finding(one, facts["rows"]["read"], one_file, width)
+
+
+def _finding(one: Mapping[str, Any], read: int, one_file: bool, width: int) -> Iterator[str]:
+    """A line that says what, how much and what was done; the message; some rows; and the remedy, where there still is something to do."""
+    margin, still = " " * 10, one["action"] in STILL_THERE
+    rows = f", {one['rows']:,} row{'s' * (one['rows'] != 1)} ({_share(one['rows'] / max(read, 1))})" if one["rows"] else ""
+    yield f"  {one['severity']:<8}{one['rule']}{rows}, {DONE[one['action']]}"
+    yield from _wrapped(one["message"], width, margin, margin)
+    for shown in one["shown"][: ROWS_SHOWN if still else 1]:
+        where = f"row {shown['row']}" if one_file else f"{shown['file']} row {shown['row']}"
+        yield _cut(f"{margin}  {where}: {_harmless(shown['text'])}", width)
+    if still:
+        yield from _wrapped(one["remedy"], width, margin, margin)
+        yield from [f"{margin}recipe: {one['recipe']}"] if one["recipe"] else []
+
+
+def _share(share: float) -> str:
+    return f"{100 * share:.1f} %" if share >= 0.001 else "under 0.1 %"
+
+
+def _harmless(text: str) -> str:
+    """A text on one line, without what would move the cursor or colour the terminal."""
+    return "".join(sign if sign.isprintable() else "\ufffd" for sign in " ".join(text.split())) or "(nothing)"
+
+
+def _wrapped(text: str, width: int, first: str, others: str) -> list[str]:
+    """Lines of at most ``width`` columns; a path or a name that is longer stays whole."""
+    return textwrap.wrap(text, width, initial_indent=first, subsequent_indent=others, break_long_words=False, break_on_hyphens=False) or [
+        first
+    ]
+
+
+def _cut(line: str, width: int) -> str:
+    return line if len(line) <= width else f"{line[: width - 1].rstrip()}…"
 
 
 def model(facts: Mapping[str, Any]) -> str:

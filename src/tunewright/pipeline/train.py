@@ -15,9 +15,11 @@ from tunewright.core.log import calm_libraries, say
 from tunewright.core.schema import Row
 from tunewright.model.methods import METHODS
 from tunewright.pipeline import runs
-from tunewright.pipeline.data import cache_folder, prepare, rows_of, truncation
+from tunewright.pipeline.data import cache_folder, rows_of, truncation
+from tunewright.pipeline.prepare import prepare
 from tunewright.pipeline.recipe import Recipe, read
 from tunewright.pipeline.resolve import Reasons, flat, max_tokens, resolve, written
+from tunewright.pipeline.stream import finish, steps_of, with_steps, with_stream
 
 if TYPE_CHECKING:
     from torch import nn
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from tunewright.model.base import Base
     from tunewright.model.build import Built
     from tunewright.train.run import Callback, Job, Run
+    from tunewright.train.settings import TrainSettings
 
 PROOF_ROWS = 64
 Measure = Callable[[Any], dict[str, float]]
@@ -45,6 +48,10 @@ class Plan:
     validation: tuple[list[Row], EncodedRows]
     metrics: tuple[Measure, ...]
     why_tokens: str
+    where: Path
+    """The recipe's folder."""
+    epoch_rows: int | None = None
+    """Training rows of a pass over the source of a stream, where they were counted."""
 
 
 def train(recipe: Recipe, where: Path, stem: str, command: str, overwrite: bool = False) -> Path:
@@ -67,7 +74,7 @@ def train(recipe: Recipe, where: Path, stem: str, command: str, overwrite: bool 
     calm_libraries()
     _one_process()
     runs.may_claim(recipe, overwrite)
-    plan = make_plan(recipe, where, prepare(recipe, where))
+    plan = make_plan(recipe, where, prepare(recipe, where, locked=True))
     built, scores = _build(plan), scorer(plan)
     scores(built.model)  # a score by that name, and metrics of the user's own, fail here: no run is begun, no epoch is lost
     run = runs.claim(plan.asked, stem, overwrite)
@@ -126,6 +133,7 @@ def make_plan(recipe: Recipe, where: Path, dataset: Dataset) -> Plan:
     rows, held_out = rows_of(dataset.rows("train")), rows_of(dataset.rows("validation"))
     tokens = max_tokens(recipe, base, task, rows)
     resolved, reasons = resolve(recipe, base, task, tokens, device(), where)
+    resolved, reasons, epoch_rows = with_steps(resolved, reasons, where, dataset)
     cache = cache_folder(recipe)
     return Plan(
         recipe,
@@ -137,6 +145,8 @@ def make_plan(recipe: Recipe, where: Path, dataset: Dataset) -> Plan:
         (held_out, encode(held_out, task, base.tokenizer, tokens[0], cache)),
         metrics,
         tokens[1],
+        where,
+        epoch_rows,
     )
 
 
@@ -203,10 +213,12 @@ def _fit_and_save(run: Path, plan: Plan, built: Built, scores: Callable[[nn.Modu
         },
     )
     say(
-        f"Training {run.name}: {len(plan.train[0])} rows, "
+        f"Training {run.name}: {len(plan.train[0])} rows{' and the stream behind them' if recipe.data.streaming else ''}, "
         f"{sizes['trainable']:,} of {sizes['parameters']:,} weights, {recipe.train.precision}"
     )
     done = engine(recipe.train.engine)(job_of(run, plan, built, scores, checkpoint))
+    if recipe.data.streaming:
+        write_json(run / "data.json", with_stream(data_facts(plan), run, plan, done.epoch))
     if done.stop in STOPPED:
         raise STOPPED[done.stop](
             f"{done.stop} at step {done.step} of {done.total_steps}; all that was done is saved",
@@ -214,6 +226,8 @@ def _fit_and_save(run: Path, plan: Plan, built: Built, scores: Callable[[nn.Modu
             f"Go on with: tunewright train --resume {run}",
         )
     _save_best(run, plan, done)
+    if recipe.data.streaming:
+        finish(run)
 
 
 STOPPED: dict[str, type[UserError]] = {"interrupted": Interrupted, "terminated": Terminated}
@@ -236,7 +250,7 @@ def job_of(
     recipe, train, criterion = plan.recipe, plan.recipe.train, plan.recipe.criterion
     assert criterion is not None and train.best_by is not None
     lengths = plan.train[1].lengths
-    order = batches(lengths, train.batch_size, train.batch_size // (train.accumulate * _processes()), recipe.seed, train.bucket)
+    order = batches(lengths, train.batch_size, micro_rows(train), recipe.seed, train.bucket)
     return Job(
         model=built.model,
         pieces=plan.train[1].pieces,
@@ -253,7 +267,13 @@ def job_of(
         seed=seed_for(recipe.seed, "train"),
         head_weights=built.head_weights,
         resume=checkpoint,
+        stream=(lambda position: steps_of(run, plan, position)) if recipe.data.streaming else None,
     )
+
+
+def micro_rows(train: TrainSettings) -> int:
+    """Rows of a forward pass."""
+    return train.batch_size // (train.accumulate * _processes())
 
 
 def _callbacks(run: Path, plan: Plan) -> list[Callback]:
@@ -334,7 +354,8 @@ def _efficiency(run: Path, plan: Plan, done: Run) -> dict[str, Any]:
     from tunewright.model.device import peak_memory
 
     size = sum(path.stat().st_size for path in (run / "model").rglob("*") if path.is_file())
-    seen = done.epoch * len(plan.train[0])
+    train = plan.recipe.train
+    seen = done.step * train.batch_size if plan.recipe.data.streaming else done.epoch * len(plan.train[0])
     return {
         "train_seconds": round(done.seconds, 2),
         "rows_per_second": round(seen / done.seconds, 2) if done.seconds else None,

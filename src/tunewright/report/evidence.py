@@ -145,6 +145,12 @@ class SplitPlan(Fact):
     made: list[str] = []
     given: list[str] = []
     seed: Maybe[int] = ABSENT
+    group: str | None = None
+    """The column whose rows with the same value stand in one split."""
+    time: str | None = None
+    """The column that says when a row was written."""
+    notes: list[str] = []
+    """Why sizes are not what was wanted, and what else must be known of the splits."""
 
 
 class Split(Fact):
@@ -160,6 +166,9 @@ class ShownRow(Fact):
     file: str = ""
     row: int | None = None
     text: str = ""
+    label: str = ""
+    suggested: str = ""
+    """The label that the rule takes for the right one; empty where it knows no better."""
 
 
 class FoundFact(Fact):

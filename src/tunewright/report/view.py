@@ -8,12 +8,12 @@ from typing import Any
 
 from markupsafe import Markup
 
-from tunewright.report import figures, learning
+from tunewright.report import figures, findings, learning
 from tunewright.report.evidence import NotMeasured, RowCount, Split
 from tunewright.report.facts import Facts
 from tunewright.report.label_tables import ConfusionTable, LabelTable, confusion_table, label_table
 from tunewright.report.score_tables import ScoreTables, score_tables
-from tunewright.report.words import count, day, duration, joined, parameters, plural, size
+from tunewright.report.words import count, day, duration, joined, parameters, plural, sentence, size
 
 MOST_BARS = 20
 """Labels that get a bar each; more are drawn as one skyline."""
@@ -36,6 +36,8 @@ class DataPart:
     rows_parts: list[tuple[str, str, int]]
     """(looks in page.css, name, rows)."""
     rows_bar: Markup
+    removed: list[findings.Removed]
+    findings: findings.FindingsPart
     split_sentence: str
     counts: list[LabelCount]
     skyline: Markup | None
@@ -121,6 +123,8 @@ def _data(facts: Facts) -> DataPart:
     return DataPart(
         rows_parts=parts,
         rows_bar=figures.shares([(kind, n) for kind, _, n in parts], "Where the rows went"),
+        removed=findings.removed(rows) if isinstance(rows, RowCount) else [],
+        findings=findings.findings_part(facts),
         split_sentence=_split_sentence(facts),
         counts=counts,
         skyline=figures.skyline([(one.label, one.total) for one in counts], f"Rows of {len(counts)} labels") if many else None,
@@ -139,11 +143,18 @@ def _split_sentence(facts: Facts) -> str:
     plan = facts.data.split
     if isinstance(plan, NotMeasured):
         return ""
-    how = {"stratified": "keeping the shares of the labels", "random": "at random", "given": "as given"}
+    how = {
+        "stratified": "keeping the shares of the labels",
+        "random": "at random",
+        "given": "as given",
+        "group": "as even in labels as whole groups allow",
+        "time": f"the oldest rows to train, the newest to test{f' ({plan.time})' if plan.time else ''}",
+    }
     made = f"{joined(plan.made)} made from train, {how.get(str(plan.by), f'by {plan.by}')}, seed {plan.seed}" if plan.made else ""
     given = f"{joined(plan.given)} given with the data" if plan.given else ""
     said = "; ".join(part for part in (given, made) if part) or "how the splits were made is not recorded"
-    return said[:1].upper() + said[1:] + "."
+    together = f"rows with the same {plan.group} stand in one split" if plan.group else ""
+    return " ".join(sentence(part[:1].upper() + part[1:]) for part in (said, together, *plan.notes) if part)
 
 
 def _tiles(facts: Facts) -> list[tuple[str, Any]]:

@@ -65,6 +65,15 @@ def clean(text: str) -> str:
     return _TURNING.sub("\ufffd", _HIDDEN.sub("\ufffd", text.replace("\r\n", "\n")))
 
 
+def edged(name: str) -> str:
+    """A label with the blanks that could not be seen: at its edges, or several in a row.
+
+    >>> edged("new order"), edged("new order "), edged("new  order")
+    ('new order', 'new order␣', 'new␣␣order')
+    """
+    return re.sub(r"^\s+|\s+$|\s{2,}", lambda blanks: "␣" * len(blanks[0]), name)
+
+
 def fold(text: str, characters: int) -> tuple[str, str]:
     """The beginning of a text, cut at a space where one is near, and the rest (empty when it is short enough).
 

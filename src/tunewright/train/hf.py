@@ -21,7 +21,7 @@ from tunewright.core.folder import clear_halves, read_json, whole, write_json
 from tunewright.train.callbacks.signals import WORDS
 from tunewright.train.checkpoint import load_weights, prune, save_weights, seal
 from tunewright.train.run import Job, Run, in_json, tell
-from tunewright.train.share import EMPTY, Collated, Pieces, Share
+from tunewright.train.share import EMPTY, Collated, Pieces, Share, StreamShare
 
 if TYPE_CHECKING:
     from tunewright.train.settings import TrainSettings
@@ -47,7 +47,7 @@ def fit(job: Job) -> Run:
     trainer = _Trainer(job, run)
     clear_halves(job.folder)
     try:
-        if job.resume and read_json(job.resume / PROGRESS)["stop"]:
+        if job.resume and trainer.is_done(read_json(job.resume / PROGRESS)):
             trainer.stand_where(job.resume)
         else:
             trainer.train(resume_from_checkpoint=str(job.resume) if job.resume else None)
@@ -70,12 +70,15 @@ class _Trainer(Trainer):
         self._sums: list[Tensor] = []
         arguments = _arguments(job)
         self.share = Share(job.order, arguments.gradient_accumulation_steps, arguments.process_index, arguments.world_size)
+        self.streamed = job.stream and StreamShare(job.stream, job.collate, arguments.process_index, arguments.world_size)
         super().__init__(model=job.model, args=arguments, train_dataset=Pieces(job.pieces), callbacks=[_Bridge(self)])
         self.remove_callback(PrinterCallback)
         self.model_accepts_loss_kwargs = True  # be told num_items_in_batch, and do not divide by the micro-batches again
         self.watchers = [one for one in job.callbacks if one.everywhere or arguments.process_index == 0]
 
     def get_train_dataloader(self) -> DataLoader[Any]:
+        if self.streamed:
+            return cast(DataLoader[Any], self.streamed)  # without a length: all steps are one epoch to the Trainer
         names = ("num_workers", "pin_memory", "persistent_workers", "prefetch_factor", "multiprocessing_context", "in_order")
         options: dict[str, Any] = {name: getattr(self.args, f"dataloader_{name}") for name in names}
         collate = Collated(self.job.collate, self.job.pieces[0])
@@ -187,7 +190,8 @@ class _Trainer(Trainer):
         asked = {"stop": ""} if run.stop in WORDS.values() else {}  # of that process alone
         kept = {name: getattr(run, name) for name in KEPT_OF_A_RUN} | plain | asked
         states = [callback.state() for callback in self.job.callbacks]
-        return {**kept, "callbacks": [state if _plain(state) else {} for state in states]}
+        stream = {"stream": self.streamed.position} if self.streamed else {}
+        return {**kept, "callbacks": [state if _plain(state) else {} for state in states], **stream}
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: nn.Module | None = None) -> None:
         folder = Path(resume_from_checkpoint)
@@ -196,12 +200,18 @@ class _Trainer(Trainer):
         for name in KEPT_OF_A_RUN:
             setattr(run, name, kept[name])
         run.resumed_at = run.step
+        if self.streamed:
+            self.streamed.start = kept["stream"]
         for callback, state in zip(self.job.callbacks, kept["callbacks"], strict=True):
             if state:
                 callback.restore(state)
 
+    def is_done(self, kept: dict[str, Any]) -> bool:
+        """Whether a checkpoint is that of a run which came to its end; of one that streams, the Trainer does not see it."""
+        return bool(kept["stop"]) or bool(self.streamed and kept["step"] >= self.args.max_steps)
+
     def stand_where(self, checkpoint: Path) -> None:
-        """Take over a run that had come to its end before its last step, as by early stopping; nothing is trained."""
+        """Take over a run that had come to its end, as by early stopping; nothing is trained."""
         self._load_from_checkpoint(str(checkpoint))
         self.run.total_steps = read_json(checkpoint / TRAINER_STATE_NAME)["max_steps"]
         tell(self.watchers, "fit_start", self.run)
@@ -225,7 +235,8 @@ class _Bridge(TrainerCallback):
         tell(self.trainer.watchers, "fit_start", self.run)
 
     def on_epoch_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        self.trainer.share.epoch = state.global_step // self.trainer.share.steps
+        if not self.trainer.streamed:
+            self.trainer.share.epoch = state.global_step // self.trainer.share.steps
 
     def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         run = self.run
@@ -241,11 +252,12 @@ class _Bridge(TrainerCallback):
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         run, settings = self.run, self.job.settings
-        run.step, run.epoch, run.seconds = state.global_step, float(state.epoch), self.trainer.clock()
+        streamed = self.trainer.streamed
+        run.step, run.epoch, run.seconds = state.global_step, streamed.epoch if streamed else float(state.epoch), self.trainer.clock()
         tell(self.trainer.watchers, "step_end", run)
         run.stop = self.trainer.agreed(run.stop)
         last = run.step >= run.total_steps
-        every = settings.evaluate_every or self.trainer.share.steps
+        every = settings.evaluate_every or (run.total_steps if streamed else self.trainer.share.steps)
         control.should_evaluate = last or run.step % every == 0
         control.should_save = last or bool(run.stop) or run.step % (settings.save_every or every) == 0
         control.should_log = False
@@ -281,6 +293,7 @@ def _arguments(job: Job) -> TrainingArguments:
         "report_to": [],
         "disable_tqdm": True,
         "dataloader_pin_memory": torch.cuda.is_available(),
+        "ignore_data_skip": job.stream is not None,  # a stream goes on from a position: there is nothing to skip
     }
     try:
         arguments = TrainingArguments(**{**own, **settings.arguments})

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Protocol
 
 from tunewright.core.config import Config
 
@@ -31,6 +31,26 @@ class Loss(NamedTuple):
 
 
 LossFn = Callable[["nn.Module", Batch], Loss]
+
+
+class Step(Protocol):
+    """One optimizer step of a stream."""
+
+    @property
+    def batches(self) -> Sequence[Sequence[Piece]]:
+        """Its micro-batches, those of all processes."""
+
+    @property
+    def epoch(self) -> float:
+        """Passes over the source when it is done, as far as they can be known."""
+
+    @property
+    def position(self) -> Callable[[], Mapping[str, Any]]:
+        """From where the next step goes on, as plain values of JSON; made when it is asked for."""
+
+
+Stream = Callable[[Mapping[str, Any] | None], Iterator[Step]]
+"""Position -> the steps from there on, without end; None is the beginning. The same steps for the same position."""
 
 
 class Criterion(Config):
@@ -123,6 +143,8 @@ class Job:
     """Names of the weights above the encoder's layers: they get the head's learning rate."""
     resume: Path | None = None
     """The checkpoint to go on from."""
+    stream: Stream | None = None
+    """In the place of ``pieces`` and ``order``: rows that come as they are read. Needs ``settings.max_steps``."""
 
 
 def in_json(value: Any) -> Any:

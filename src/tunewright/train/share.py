@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tunewright.train.run import Piece
+from tunewright.train.run import Piece, Step, Stream
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -73,3 +73,36 @@ class Collated:
         if not found:
             batch[EMPTY] = True
         return batch
+
+
+class StreamShare:
+    """The batches of one process out of a stream, collated, from ``start`` on without end.
+
+    Args:
+        stream: of the job.
+        collate: pieces -> a batch.
+        process: the number of this one, from 0.
+        processes: how many there are; they divide the micro-batches of a step.
+    """
+
+    def __init__(self, stream: Stream, collate: Callable[[Sequence[Piece]], dict[str, Tensor]], process: int, processes: int) -> None:
+        self._stream, self._collate, self._process, self._processes = stream, collate, process, processes
+        self._step: Step | None = None
+        self.start: Mapping[str, Any] | None = None
+        """A position that a checkpoint keeps."""
+
+    @property
+    def position(self) -> Mapping[str, Any] | None:
+        """From where a run goes on that has done every step of which a batch was given."""
+        return self.start if self._step is None else self._step.position()
+
+    @property
+    def epoch(self) -> float:
+        """Passes over the source that those steps have made."""
+        return 0.0 if self._step is None else self._step.epoch
+
+    def __iter__(self) -> Iterator[dict[str, Tensor]]:
+        for step in self._stream(self.start):
+            self._step = step
+            for micro in step.batches[self._process :: self._processes]:
+                yield self._collate(micro)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import inspect
+from array import array
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from itertools import compress, repeat
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,9 +16,10 @@ import pyarrow as pa
 from tunewright.core.errors import DataRefused, UserError
 from tunewright.core.folder import file_hash
 from tunewright.core.own_code import load, quoted
-from tunewright.core.schema import Finding, Place, Policy
+from tunewright.core.schema import Finding, Numbers, Place, Policy
 from tunewright.data.audit import RULES
-from tunewright.data.audit.base import Hit, Looked, Rule, Services, one_chunk
+from tunewright.data.audit.base import Hit, Looked, Rule, Services
+from tunewright.data.shelf import only, replaced
 from tunewright.tasks import TASKS
 from tunewright.tasks.base import Task
 
@@ -120,7 +123,7 @@ def apply(when: Literal["clean", "split"], looked: Looked, chosen: Chosen, task:
     policy = chosen.policy
     for name, rule in chosen.rules.items():
         if rule.when == when and _serves(rule, task, looked):
-            hits, failed = _looks(name, rule, looked)
+            hits, failed = _looks(name, rule, looked, vital=rule.vital and policy[name] == "fix")
             findings += failed
             for hit in hits:
                 found, gone, looked = _decide(name, rule, hit, policy[name], looked)
@@ -131,14 +134,16 @@ def apply(when: Literal["clean", "split"], looked: Looked, chosen: Chosen, task:
     return Applied(looked, tuple(findings), tuple(removed))
 
 
-def _looks(name: str, rule: Rule, looked: Looked) -> tuple[list[Hit], list[Finding]]:
-    """What a rule found; and where it raised, the finding that says so."""
+def _looks(name: str, rule: Rule, looked: Looked, vital: bool) -> tuple[list[Hit], list[Finding]]:
+    """What a rule found; and where it raised, the finding that says so. What a ``vital`` rule raises goes on to the caller."""
     hits: list[Hit] = []
     try:
         hits.extend(rule.look(looked))
     except UserError:
         raise
     except Exception as error:
+        if vital:
+            raise
         return hits, [_failed(name, error)]
     return hits, []
 
@@ -212,7 +217,7 @@ def _decide(name: str, rule: Rule, hit: Hit, wanted: Policy, looked: Looked) -> 
         done = f" Repaired: {int((~spared).sum()):,}." + _stay(int(spared.sum()))
     places = hit.places or looked.places(hit.rows)
     rows = f" ({quote(places)})" if places else ""
-    groups = () if hit.groups is None else tuple(hit.groups.tolist())
+    groups = () if hit.groups is None else Numbers(array("q", hit.groups.astype(np.int64).tobytes()))
     finding = Finding(
         rule=name,
         severity=rule.severity,
@@ -231,19 +236,14 @@ def _stay(count: int) -> str:
 
 
 def _removed(name: str, hit: Hit, away: np.ndarray, looked: Looked) -> Removed:
-    reasons = [hit.reasons] * len(hit.rows) if isinstance(hit.reasons, str) else hit.reasons
-    return Removed(name, looked.number[hit.rows[away]], tuple(reason for reason, goes in zip(reasons, away.tolist(), strict=True) if goes))
+    reasons = repeat(hit.reasons, len(hit.rows)) if isinstance(hit.reasons, str) else hit.reasons
+    return Removed(name, looked.number[hit.rows[away]], tuple(compress(reasons, away)))
 
 
 def _fixed(looked: Looked, hit: Hit, mended: np.ndarray) -> Looked:
     """The rows with the values of ``hit.fixed`` where ``mended`` (bool, one per hit) says so."""
-    rows = looked.rows
-    for name, values in hit.fixed.items():
-        both = pa.concat_arrays([one_chunk(rows[name]), values])
-        take = np.arange(len(looked))
-        take[hit.rows[mended]] = len(looked) + np.flatnonzero(mended)
-        rows = rows.set_column(rows.column_names.index(name), name, both.take(pa.array(take)))
-    return replace(looked, rows=rows)
+    values = {name: only(pa.table({name: found}), mended)[name] for name, found in hit.fixed.items()}
+    return looked.mended({name: replaced(looked.rows[name], hit.rows[mended], new) for name, new in values.items()})
 
 
 def _milder(rule: str) -> Policy:

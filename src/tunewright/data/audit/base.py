@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from tunewright.core.config import Config
-from tunewright.core.schema import SPLITS, Place, Policy, Severity
+from tunewright.core.schema import SPLITS, Place, Places, Policy, Severity
+from tunewright.data.audit.near import clusters
+from tunewright.data.audit.normal import hashes, normal, numbered
+from tunewright.data.origins import Origins
+from tunewright.data.shelf import only
 from tunewright.tasks.base import Role
 
 if TYPE_CHECKING:
@@ -39,8 +43,54 @@ class Services:
 
 
 @dataclass(frozen=True)
+class LabelIds:
+    """The labels of rows: one, several or none each.
+
+    Args:
+        names: every label name that there is.
+        ids: (labels given,), the number of each one's name; -1 where a list of labels has an empty place.
+        owners: (labels given,), the row of each, ascending.
+    """
+
+    names: tuple[str, ...]
+    ids: np.ndarray
+    owners: np.ndarray
+
+    @classmethod
+    def of(cls, column: pa.ChunkedArray) -> LabelIds:
+        """From a column of label names, or of lists of label names."""
+        several, known = pa.types.is_list(column.type), _Numbers()
+        ids, owners, at = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)], 0
+        for chunk in column.chunks:
+            there = pc.is_valid(chunk).to_numpy(zero_copy_only=False)
+            names = pc.list_flatten(chunk) if several else chunk.filter(pa.array(there))
+            ids.append(known.of(names))
+            owners.append(at + (pc.list_parent_indices(chunk).to_numpy().astype(np.int64) if several else np.flatnonzero(there)))
+            at += len(chunk)
+        return cls(tuple(known), np.concatenate(ids), np.concatenate(owners))
+
+    def only(self, rows: np.ndarray) -> LabelIds:
+        """The labels of the rows for which ``rows`` (bool, one per row) is true, which are counted anew."""
+        stays = rows[self.owners]
+        return LabelIds(self.names, self.ids[stays], (np.cumsum(rows) - 1)[self.owners[stays]])
+
+
+class _Numbers(dict[str, int]):
+    """Names, numbered in the order in which they are first met."""
+
+    def of(self, names: pa.Array) -> np.ndarray:
+        """(names,) int64; -1 for a missing one."""
+        encoded = names.dictionary_encode()
+        numbers = np.array([self.setdefault(name, len(self)) for name in encoded.dictionary.to_pylist()] + [-1], dtype=np.int64)
+        found: np.ndarray = numbers[encoded.indices.fill_null(len(numbers) - 1).to_numpy(zero_copy_only=False)]
+        return found
+
+
+@dataclass(frozen=True)
 class Looked:
     """The rows that a rule looks at.
+
+    They may be more than fit into memory: ``rows`` lies on the disk, in chunks, and what is computed here takes some bytes for each row.
 
     Args:
         rows: roles under their own names (texts and label: string or null; several labels: list of strings or null), the table's
@@ -62,7 +112,7 @@ class Looked:
     split: np.ndarray
     given: tuple[str, ...]
     number: np.ndarray
-    bad: tuple[BadRow, ...] = ()
+    bad: Sequence[BadRow] = ()
     named: tuple[str, ...] = ()
     group: np.ndarray | None = None
     time: np.ndarray | None = None
@@ -90,7 +140,7 @@ class Looked:
     @cached_property
     def exact_texts(self) -> np.ndarray:
         """(rows,) int: the same number for the same text (for pairs: both texts). An empty text is like no other."""
-        return self._apart([_codes(self.rows[name]) for name in self.text_roles])
+        return self._apart([numbered(per_row(self.rows[name], hashes)) for name in self.text_roles])
 
     @cached_property
     def normal_texts(self) -> np.ndarray:
@@ -98,7 +148,15 @@ class Looked:
 
         An empty text is like no other.
         """
-        return self._apart([_codes(normalised(self.rows[name])) for name in self.text_roles])
+        return self._apart([numbered(per_row(self.rows[name], lambda texts: hashes(normal(texts)))) for name in self.text_roles])
+
+    @cached_property
+    def near_texts(self) -> np.ndarray:
+        """(rows,) int64: the same number for near-duplicates and for normalised ones; a text alone in its cluster has a number of its own.
+
+        Numbers name the first row of a cluster among the rows that they were first asked for.
+        """
+        return clusters([self.rows[name] for name in self.text_roles], self.normal_texts, self.near_threshold)
 
     @cached_property
     def whole_labels(self) -> np.ndarray:
@@ -106,27 +164,40 @@ class Looked:
         role = self.label_role
         if role is None:
             return np.zeros(len(self), dtype=np.int64)
-        column = self.rows[role.name]
-        if role.kind == "label":
-            return _codes(column)
-        return _codes(pa.array([None if names is None else "\x1f".join(sorted(names)) for names in column.to_pylist()], pa.string()))
+        if role.kind == "labels":
+            known = _Numbers()
+            return per_row(self.rows[role.name], lambda lists: known.of(_joined(lists)))
+        labels = self.label_ids
+        codes = np.full(len(self), -1, dtype=np.int64)
+        codes[labels.owners] = labels.ids
+        return codes
+
+    @cached_property
+    def label_ids(self) -> LabelIds:
+        """Every label that stands in a row, by the number of its name."""
+        role = self.label_role
+        if role is None:
+            return LabelIds((), np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64))
+        return LabelIds.of(self.rows[role.name])
 
     @cached_property
     def label_names(self) -> tuple[pa.Array, np.ndarray]:
-        """Every label name that stands in a row, one after the other; and the row of each, both of the same length."""
-        role = self.label_role
-        if role is None:
-            return pa.array([], pa.string()), np.zeros(0, dtype=np.int64)
-        column = one_chunk(self.rows[role.name])
-        if role.kind == "labels":
-            return pc.list_flatten(column), pc.list_parent_indices(column).to_numpy().astype(np.int64)
-        there = pc.is_valid(column)
-        return column.filter(there), np.flatnonzero(there.to_numpy(zero_copy_only=False))
+        """Every label name that stands in a row, one after the other; and the row of each, both of the same length.
+
+        ``label_ids`` says the same in less room.
+        """
+        labels = self.label_ids
+        return pa.array(labels.names, pa.string()).take(pa.array(labels.ids, mask=labels.ids < 0)), labels.owners
+
+    @cached_property
+    def origins(self) -> Origins:
+        """Where each row was read."""
+        return Origins.of(self.rows)
 
     @cached_property
     def empty_texts(self) -> dict[str, np.ndarray]:
         """Text role -> (rows,) bool: the text is missing or holds nothing visible."""
-        return {name: _empty(self.rows[name]) for name in self.text_roles}
+        return {name: per_row(self.rows[name], _empty) for name in self.text_roles}
 
     def _apart(self, parts: list[np.ndarray]) -> np.ndarray:
         codes = _together(parts)
@@ -135,16 +206,29 @@ class Looked:
 
     def label_counts(self, rows: np.ndarray) -> dict[str, int]:
         """How many of ``rows`` (bool, one per row) have each label name, the most frequent first, then by name."""
-        names, owners = self.label_names
-        found = pc.value_counts(names.filter(pa.array(rows[owners])))
-        pairs = [(one["values"], one["counts"]) for one in found.to_pylist()]
+        labels = self.label_ids
+        mine = labels.ids[rows[labels.owners] & (labels.ids >= 0)]
+        counts = np.bincount(mine, minlength=len(labels.names)).tolist()
+        pairs = [(name, count) for name, count in zip(labels.names, counts, strict=True) if count]
         return dict(sorted(pairs, key=lambda pair: (-pair[1], pair[0])))
 
+    def rows_with(self, labels: Sequence[str]) -> np.ndarray:
+        """(rows,) bool: the row has one of these labels."""
+        found = self.label_ids
+        wanted = np.isin(found.ids, [number for number, name in enumerate(found.names) if name in set(labels)])
+        has = np.zeros(len(self), dtype=bool)
+        has[found.owners[wanted]] = True
+        return has
+
     def only(self, rows: np.ndarray) -> Looked:
-        """The rows for which ``rows`` (bool, one per row) is true."""
+        """The rows for which ``rows`` (bool, one per row) is true.
+
+        Raises:
+            UserError: there is no room on the disk for them.
+        """
         chosen = replace(
             self,
-            rows=self.rows.filter(pa.array(rows)),
+            rows=only(self.rows, rows),
             split=self.split[rows],
             number=self.number[rows],
             group=None if self.group is None else self.group[rows],
@@ -156,18 +240,34 @@ class Looked:
         """The same rows in other splits: (rows,), index into ``SPLITS``."""
         return self._known(replace(self, split=split), np.ones(len(self), dtype=bool))
 
-    def _known(self, other: Looked, rows: np.ndarray) -> Looked:
-        """Hand on what was computed already: texts are not normalised twice."""
-        for name in ("exact_texts", "normal_texts", "whole_labels"):
-            if name in self.__dict__:
-                other.__dict__[name] = self.__dict__[name][rows]
+    def mended(self, columns: Mapping[str, pa.ChunkedArray]) -> Looked:
+        """The same rows with other values in some columns."""
+        rows = self.rows
+        for name, values in columns.items():
+            rows = rows.set_column(rows.column_names.index(name), name, values)
+        other = self._known(replace(self, rows=rows), np.ones(len(self), dtype=bool))
+        of_texts, of_labels = ("exact_texts", "normal_texts", "near_texts", "empty_texts"), ("whole_labels", "label_ids")
+        stale = {*(of_texts if set(self.text_roles) & set(columns) else ()), *(of_labels if set(columns) - set(self.text_roles) else ())}
+        for name in stale & other.__dict__.keys():
+            del other.__dict__[name]
         return other
 
-    def places(self, rows: np.ndarray) -> tuple[Place, ...]:
+    def _known(self, other: Looked, rows: np.ndarray) -> Looked:
+        """Hand on what was computed already: texts are not normalised twice."""
+        known = self.__dict__
+        for name in ("exact_texts", "normal_texts", "near_texts", "whole_labels"):
+            if name in known:
+                other.__dict__[name] = known[name][rows]
+        for name in ("label_ids", "origins"):
+            if name in known:
+                other.__dict__[name] = known[name].only(rows)
+        if "empty_texts" in known:
+            other.__dict__["empty_texts"] = {name: flags[rows] for name, flags in known["empty_texts"].items()}
+        return other
+
+    def places(self, rows: np.ndarray) -> Places:
         """Where the rows with these indices were read."""
-        chosen = self.rows.select(["_file", "_row"]).take(pa.array(rows))
-        pairs = zip(chosen["_file"].to_pylist(), chosen["_row"].to_pylist(), strict=True)
-        return tuple(Place(file=file, row=row) for file, row in pairs)
+        return self.origins.only(rows).places()
 
 
 @dataclass(frozen=True)
@@ -190,9 +290,9 @@ class Hit:
     reasons: Sequence[str] | str = ""
     groups: np.ndarray | None = None
     removable: np.ndarray | None = None
-    fixed: Mapping[str, pa.Array] = field(default_factory=dict)
+    fixed: Mapping[str, pa.Array | pa.ChunkedArray] = field(default_factory=dict)
     told_only: bool = False
-    places: tuple[Place, ...] = ()
+    places: Sequence[Place] = ()
 
 
 class Rule(Config):
@@ -219,6 +319,12 @@ class Rule(Config):
     """What to do about it, in a sentence."""
     recipe: ClassVar[str] = ""
     """The line of a recipe that does it, where there is one."""
+    streams: ClassVar[Literal["row", "block", "first"]] = "first"
+    """How it looks at the rows of a stream: each ``row`` tells by itself what is wrong with it; or the rows of a ``block`` are compared
+    with each other; or it needs the whole table, and looks at the ``first`` rows alone. A rule that must remember rows has a form of its
+    own in ``audit/on_the_fly.py``."""
+    vital: ClassVar[bool] = False
+    """Whether nothing may be written where it raises and its policy is ``fix``: what it mends must not get through."""
     reaches_test: ClassVar[bool] = False
     """Whether ``drop`` also removes rows of a given test split. Only for rows that cannot be scored."""
 
@@ -226,15 +332,18 @@ class Rule(Config):
         """What is found in these rows, if anything."""
         raise NotImplementedError
 
+    def with_memory(self, memory: Any) -> Self:
+        """The rule as it looks at the blocks of a stream, one after the other; what it says of a block must not depend on what it has seen
+        of others, but for ``memory`` (``audit/on_the_fly.py``)."""
+        return self
+
 
 def normalised(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Texts without their case, punctuation, repeated blanks and compatibility forms (Unicode NFKC); symbols and digits stay.
 
     A text that is nothing but punctuation keeps it, so that ``?`` and ``!`` stay different.
     """
-    folded = pc.utf8_trim_whitespace(pc.utf8_lower(pc.utf8_normalize(column, form="NFKC")))
-    bare = pc.utf8_trim_whitespace(pc.replace_substring_regex(folded, r"[\pP\pZ\s]+", " "))
-    return pc.if_else(pc.equal(bare, ""), folded, bare)
+    return pa.chunked_array([normal(chunk) for chunk in column.chunks], pa.string())
 
 
 def per_row(column: pa.ChunkedArray | pa.Array, function: Callable[[pa.Array], np.ndarray]) -> np.ndarray:
@@ -246,11 +355,6 @@ def per_row(column: pa.ChunkedArray | pa.Array, function: Callable[[pa.Array], n
     chunks = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
     found = [function(chunk) for chunk in chunks]
     return np.concatenate(found) if found else function(pa.array([], column.type))
-
-
-def one_chunk(column: pa.ChunkedArray | pa.Array) -> pa.Array:
-    """A column as one array."""
-    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
 
 
 def named(names: Sequence[str], most: int = 5) -> str:
@@ -268,15 +372,15 @@ def rows_word(count: int) -> str:
     return "1 row" if count == 1 else f"{count:,} rows"
 
 
-def _empty(column: pa.ChunkedArray) -> np.ndarray:
-    flags: np.ndarray = pc.match_substring_regex(one_chunk(column), r"^[\s\pZ\pC]*$").fill_null(True).to_numpy(zero_copy_only=False)
+def _empty(texts: pa.Array) -> np.ndarray:
+    flags: np.ndarray = pc.match_substring_regex(texts, r"^[\s\pZ\pC]*$").fill_null(True).to_numpy(zero_copy_only=False)
     return flags
 
 
-def _codes(column: pa.ChunkedArray | pa.Array) -> np.ndarray:
-    encoded = one_chunk(column.dictionary_encode())
-    codes: np.ndarray = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
-    return codes
+def _joined(lists: pa.Array) -> pa.Array:
+    """Each set of labels as one text; null where there is none."""
+    sets = [None if names is None else sorted({name for name in names if name is not None}) for names in lists.to_pylist()]
+    return pa.array([None if names is None else "\x1f".join(names) for names in sets], pa.string())
 
 
 def _together(parts: list[np.ndarray]) -> np.ndarray:

@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from tunewright.core.schema import SPLITS
 from tunewright.data.audit.base import TRAIN, Hit, Looked, Rule, named, rows_word
@@ -29,7 +27,7 @@ class RareLabel(Rule):
         pool = looked.split == TRAIN
         rare = {name: count for name, count in looked.label_counts(pool).items() if count < FEW}
         if rare:
-            rows = _rows_with(looked, list(rare), pool)
+            rows = np.flatnonzero(looked.rows_with(list(rare)) & pool)
             names = [f"{name!r} ({count})" for name, count in rare.items()]
             more = f" and {len(names) - 5:,} more" if len(names) > 5 else ""
             labels = "1 label has" if len(rare) == 1 else f"{len(rare):,} labels have"
@@ -47,7 +45,7 @@ class LabelNeverTrained(Rule):
     def look(self, looked: Looked) -> Iterator[Hit]:
         trained = looked.label_counts(looked.split == TRAIN)
         missing = {SPLITS[at]: [name for name in looked.label_counts(looked.split == at) if name not in trained] for at in (1, 2)}
-        rows = [_rows_with(looked, names, looked.split == SPLITS.index(split)) for split, names in missing.items()]
+        rows = [np.flatnonzero(looked.rows_with(names) & (looked.split == SPLITS.index(split))) for split, names in missing.items()]
         told = "; ".join(
             f"{rows_word(len(found))} of {split} with a label that no training row has: {named(names)}"
             for (split, names), found in zip(missing.items(), rows, strict=True)
@@ -76,12 +74,3 @@ class Imbalance(Rule):
                 f"labels of very different frequency in train: {most!r} has {counts[most]:,} rows ({share:.1f} %), "
                 f"{least!r} has {counts[least]:,}"
             )
-
-
-def _rows_with(looked: Looked, labels: list[str], among: np.ndarray) -> np.ndarray:
-    """Indices of the rows of ``among`` (bool, one per row) that have one of these labels, ascending."""
-    names, owners = looked.label_names
-    has = pc.is_in(names, value_set=pa.array(labels, pa.string())).to_numpy(zero_copy_only=False)
-    found = np.unique(owners[has])
-    rows: np.ndarray = found[among[found]]
-    return rows

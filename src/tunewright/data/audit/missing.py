@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import ClassVar
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from tunewright.core.schema import Policy
-from tunewright.data.audit.base import Hit, Looked, Rule, rows_word
+from tunewright.data.audit.base import Hit, Looked, Rule, per_row, rows_word
 
 NULL_LIKE = ("none", "n/a", "n.a.", "na", "null", "nil", "-", "--", "?", "??", "(none)", "[none]", "(null)")
 """Words that often stand for no label; taken for a class when ``COMMON`` of the rows or more have them."""
@@ -33,40 +32,55 @@ class MissingLabel(Rule):
     reaches_test: ClassVar = True
 
     def look(self, looked: Looked) -> Iterator[Hit]:
-        names, owners = looked.label_names
-        words = pc.utf8_lower(pc.utf8_trim_whitespace(names))
-        common, rare = _common_and_rare(words, len(looked), looked.named)
-        reasons = self._reasons(looked, names, words, owners, rare)
-        if reasons:
-            rows = np.array(sorted(reasons), dtype=np.int64)
-            blank = sum(reason == _EMPTY for reason in reasons.values())
-            stands = f"; {len(rows) - blank:,} of them with a word that stands for none" if blank < len(rows) else ""
-            yield Hit(f"{rows_word(len(rows))} without a label{stands}", rows, [reasons[row] for row in rows.tolist()])
+        labels = looked.label_ids
+        words = [name.strip().lower() for name in labels.names]
+        counts = np.bincount(labels.ids[labels.ids >= 0], minlength=len(words)).tolist()
+        common, rare = _common_and_rare(words, counts, len(looked), looked.named)
+        reasons = [_reason(name, word, rare, looked.named) for name, word in zip(labels.names, words, strict=True)]
+        told = list(dict.fromkeys(["", _EMPTY, *reasons]))
+        why = _why(looked, [told.index(reason) for reason in reasons])
+        rows = np.flatnonzero(why)
+        if len(rows):
+            stands = int((why > 1).sum())
+            of_them = f"; {stands:,} of them with a word that stands for none" if stands else ""
+            yield Hit(f"{rows_word(len(rows))} without a label{of_them}", rows, [told[one] for one in why[rows].tolist()])
         for word, count in common.items():
-            rows = np.unique(owners[pc.equal(words, word).to_numpy(zero_copy_only=False)])
+            rows = np.flatnonzero(looked.rows_with([name for name, own in zip(labels.names, words, strict=True) if own == word]))
             share = f"{100 * count / len(looked):.1f} % of the rows"
             yield Hit(f"the label {word!r} is taken for a class, not for a missing label: {share} have it", rows, told_only=True)
-
-    def _reasons(self, looked: Looked, names: pa.Array, words: pa.Array, owners: np.ndarray, rare: set[str]) -> dict[int, str]:
-        """Row index -> why it counts as a row without a label."""
-        role = looked.label_role
-        column = looked.rows[role.name] if role else pa.chunked_array([[]])
-        reasons = dict.fromkeys(np.flatnonzero(pc.is_null(column).to_numpy()).tolist(), _EMPTY)
-        unnamed = pc.invert(pc.is_in(names, value_set=pa.array(looked.named, pa.string())))
-        gone = pc.and_(pc.or_kleene(pc.equal(words, ""), pc.is_in(words, value_set=pa.array(sorted(rare), pa.string()))), unnamed)
-        gone = pc.or_(gone.fill_null(True), pc.is_null(names))
-        for at in np.flatnonzero(gone.to_numpy(zero_copy_only=False)).tolist():
-            word = names[at].as_py()
-            reasons[int(owners[at])] = f"the label {word!r} stands for no label" if word and word.strip() else _EMPTY
-        return reasons
 
 
 _EMPTY = "the label is empty"
 
 
-def _common_and_rare(words: pa.Array, rows: int, named: tuple[str, ...]) -> tuple[dict[str, int], set[str]]:
+def _reason(name: str, word: str, rare: set[str], named: tuple[str, ...]) -> str:
+    """Why rows with this label count as rows without one; empty when they do not."""
+    if name in named or (word and word not in rare):
+        return ""
+    return f"the label {name!r} stands for no label" if word else _EMPTY
+
+
+def _why(looked: Looked, of_name: list[int]) -> np.ndarray:
+    """(rows,) int: why a row has no label, by the number of the reason: 0 it has one, 1 there is nothing.
+
+    Args:
+        of_name: the same for each label name.
+    """
+    labels = looked.label_ids
+    why = np.zeros(len(looked), dtype=np.int64)
+    found = np.array([*of_name, 1], dtype=np.int64)[labels.ids]
+    why[labels.owners[found > 0]] = found[found > 0]
+    role = looked.label_role
+    if role is not None:
+        why[per_row(looked.rows[role.name], lambda names: names.is_null().to_numpy(zero_copy_only=False))] = 1
+    return why
+
+
+def _common_and_rare(words: list[str], counts: list[int], rows: int, named: tuple[str, ...]) -> tuple[dict[str, int], set[str]]:
     """Null-like words among the labels: those common enough to be a class, with their counts; and the others."""
-    counts = {one["values"]: one["counts"] for one in pc.value_counts(words).to_pylist()}
+    total = Counter[str]()
+    for word, count in zip(words, counts, strict=True):
+        total[word] += count
     own = {name.strip().lower() for name in named}
-    common = {word: counts[word] for word in NULL_LIKE if word not in own and counts.get(word, 0) >= COMMON * rows and word in counts}
+    common = {word: total[word] for word in NULL_LIKE if word not in own and total[word] and total[word] >= COMMON * rows}
     return common, {word for word in (*NULL_LIKE, *NEVER_A_CLASS) if word not in common}

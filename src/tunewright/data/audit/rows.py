@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from tunewright.core.schema import Place, Policy
+from tunewright.core.schema import Place, Places, Policy
 from tunewright.data.audit.base import Hit, Looked, Rule, rows_word
 
 
@@ -20,6 +20,7 @@ class UnreadableRow(Rule):
     cost: ClassVar = "nothing: the reader has found them"
     default: ClassVar[Policy] = "drop"
     policies: ClassVar = ("drop", "refuse")
+    streams: ClassVar = "row"
     remedy: ClassVar = "Correct the rows in the file; quarantine.parquet holds what was read of each"
     recipe: ClassVar = "data.policy.unreadable-row: refuse"
     reaches_test: ClassVar = True
@@ -28,7 +29,7 @@ class UnreadableRow(Rule):
         if looked.bad:
             reasons = Counter(bad.reason for bad in looked.bad)
             told = "; ".join(f"{reason} ({count:,})" for reason, count in reasons.most_common(3))
-            places = tuple(Place(file=bad.file, row=bad.row) for bad in looked.bad)
+            places = Places.of(Place(file=bad.file, row=bad.row) for bad in looked.bad)
             yield Hit(f"{rows_word(len(places))} cannot be read: {told}", places=places)
 
 
@@ -37,6 +38,7 @@ class EmptyText(Rule):
 
     default: ClassVar[Policy] = "drop"
     policies: ClassVar = ("keep", "drop", "refuse")
+    streams: ClassVar = "row"
     remedy: ClassVar = "Fill in the texts, or let the rows go"
     recipe: ClassVar = "data.policy.empty-text: drop"
 
@@ -47,3 +49,17 @@ class EmptyText(Rule):
             roles = " and ".join(f"{int(flags.sum()):,} in {role}" for role, flags in empty.items() if flags.any())
             where = f" ({roles})" if len(empty) > 1 else ""
             yield Hit(f"{rows_word(len(rows))} with nothing in the text{where}", rows, "the text is empty")
+
+
+class LabelNotLearned(Rule):
+    """Rows behind the first ones of a stream whose label none of the prepared training rows has. A whole table has no such rows."""
+
+    looks_at: ClassVar = ("label", "labels")
+    cost: ClassVar = "one pass over the labels of each block"
+    default: ClassVar[Policy] = "drop"
+    policies: ClassVar = ("drop", "refuse")
+    remedy: ClassVar = "Let more rows be prepared, so that each label is among them: data.streaming.first_rows; or correct the labels"
+    recipe: ClassVar = "data.policy.label-not-learned: refuse"
+
+    def look(self, looked: Looked) -> Iterator[Hit]:
+        yield from ()  # audit/on_the_fly.py knows what was learned

@@ -10,12 +10,12 @@ from typing import ClassVar
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from tunewright.data.audit.base import Hit, Looked, Rule, rows_word
+from tunewright.data.shelf import shelved, taken
 
 SHORTEST = 5
-"""Letters that a name needs before another may count as a slip of the pen: ``spam`` and ``scam`` are two names."""
+"""Letters that a name needs before another, which may lack one of them, counts as a slip of it: ``spam`` and ``scam`` are two names."""
 RARER = 5
 """How many times more frequent the right spelling is than the slip, at least."""
 
@@ -31,26 +31,49 @@ class LabelVariant(Rule):
 
     def look(self, looked: Looked) -> Iterator[Hit]:
         counts = dict.fromkeys(looked.label_counts(looked.locked), 0) | looked.label_counts(~looked.locked)
-        better = spellings(counts)
-        if not better:
-            return
-        names, owners = looked.label_names
-        rows = np.unique(owners[pc.is_in(names, value_set=pa.array(list(better), pa.string())).to_numpy(zero_copy_only=False)])
+        if better := spellings(counts):
+            yield self.hit(looked, better, counts)
+
+    def hit(self, looked: Looked, better: Mapping[str, str], counts: Mapping[str, int]) -> Hit:
+        """The rows whose label is a variant, of which there are some.
+
+        Args:
+            looked: rows of a table with labels.
+            better: each variant -> its right spelling.
+            counts: how many rows have each label, for the order in which variants are told.
+        """
         role = looked.label_role
-        as_read = looked.rows[role.name].take(pa.array(rows)).to_pylist() if role else []
-        several = role is not None and role.kind == "labels"
-        lists = [labels if several else [labels] for labels in as_read]
-        fixed = [list(dict.fromkeys(better.get(name, name) for name in labels)) for labels in lists]
-        targets = {name: number for number, name in enumerate(sorted(set(better.values())))}
-        groups = np.array([next(targets[better[name]] for name in labels if name in better) for labels in lists])
+        assert role is not None
+        rows = np.flatnonzero(looked.rows_with(list(better)))
+        first, wanted = _first_variant(looked, better)
         pairs = [f"{name!r} for {right!r}" for name, right in sorted(better.items(), key=lambda pair: -counts[pair[0]])]
         more = f" and {len(pairs) - 5} more" if len(pairs) > 5 else ""
         message = f"{rows_word(len(rows))} with another spelling of a more frequent label: {', '.join(pairs[:5])}{more}"
-        reasons = [
-            f"the label {labels[0]!r} looks like another spelling of {right[0]!r}" for labels, right in zip(lists, fixed, strict=True)
-        ]
-        values = pa.array(fixed, pa.list_(pa.string())) if several else pa.array([right[0] for right in fixed], pa.string())
-        yield Hit(message, rows, reasons, groups, fixed={role.name: values} if role else {})
+        told = [f"the label {name!r} looks like another spelling of {better.get(name, name)!r}" for name in looked.label_ids.names]
+        column = looked.rows.select([role.name])
+        as_read = (piece[role.name].combine_chunks() for piece, _ in taken(column, rows))
+        fixed = shelved((pa.table([_mended(labels, better)], schema=column.schema) for labels in as_read), column.schema)
+        return Hit(message, rows, [told[one] for one in first[rows].tolist()], wanted[rows], fixed={role.name: fixed[role.name]})
+
+
+def _first_variant(looked: Looked, better: Mapping[str, str]) -> tuple[np.ndarray, np.ndarray]:
+    """For each row the number of its first label that is a variant, and that of the right spelling among all of them; -1 without one."""
+    labels = looked.label_ids
+    right = {name: number for number, name in enumerate(sorted(set(better.values())))}
+    targets = np.array([right[better[name]] if name in better else -1 for name in labels.names] + [-1])
+    first = np.full(len(looked), -1, dtype=np.int64)
+    variants = np.flatnonzero(targets[labels.ids] >= 0)[::-1]
+    first[labels.owners[variants]] = labels.ids[variants]
+    return first, targets[first]
+
+
+def _mended(labels: pa.Array, better: Mapping[str, str]) -> pa.Array:
+    """Labels, one or several of each row, in their right spelling; no label stands twice in a row."""
+    if pa.types.is_list(labels.type):
+        lists = [list(dict.fromkeys(better.get(name, name) for name in names)) for names in labels.to_pylist()]
+        return pa.array(lists, labels.type)
+    known = labels.dictionary_encode()
+    return pa.array([better.get(name, name) for name in known.dictionary.to_pylist()], labels.type).take(known.indices)
 
 
 def spellings(counts: Mapping[str, int]) -> dict[str, str]:
@@ -86,13 +109,13 @@ def _slips(counts: Mapping[str, int]) -> dict[str, str]:
     """Each rare name that is one slip away from a far more frequent one -> that one."""
     near: dict[str, list[str]] = defaultdict(list)
     for name in counts:
-        if len(name) >= SHORTEST:
+        if len(name) >= SHORTEST - 1:
             for shorter in {name, *(name[:at] + name[at + 1 :] for at in range(len(name)))}:
                 near[shorter].append(name)
     found: dict[str, str] = {}
     for names in near.values():
         for rare in names:
-            right = [one for one in names if counts[one] >= RARER * max(counts[rare], 1) and one_slip(rare, one)]
+            right = [one for one in names if len(one) >= SHORTEST and counts[one] >= RARER * max(counts[rare], 1) and one_slip(rare, one)]
             best = max(right, key=lambda one: (counts[one], one), default=None)
             if best is not None and counts[best] > counts.get(found.get(rare, ""), -1):
                 found[rare] = best

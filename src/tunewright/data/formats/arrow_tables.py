@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from tunewright.data.formats.kinds import as_text, tell_mixed
 from tunewright.data.formats.rows import Notes
+from tunewright.data.shelf import BATCH_ROWS, shelved
 
 BLOCK_ROWS = 1 << 14
 TYPES = {"string": pa.string(), "int64": pa.int64(), "double": pa.float64(), "bool": pa.bool_()}
@@ -25,6 +26,8 @@ def array(kind: str, values: Sequence[Any]) -> Any:
 def joined(tables: Sequence[pa.Table], last: Sequence[str], notes: Notes) -> pa.Table:
     """Tables below each other; a column that one of them lacks is null there, one that differs in type is told.
 
+    A table that has to be changed for that is written to the disk anew, piece by piece.
+
     Args:
         last: the columns that stand at the end.
     """
@@ -33,10 +36,8 @@ def joined(tables: Sequence[pa.Table], last: Sequence[str], notes: Notes) -> pa.
         for field in table.schema:
             types.setdefault(field.name, set()).add(field.type)
     names = [name for name in types if name not in last] + list(last)
-    wanted = {name: _one_type(name, types[name], tables, notes) for name in names}
-    schema = pa.schema([(name, wanted[name]) for name in names])
-    rows = [pa.table([_as_type(table, name, wanted[name]) for name in names], schema=schema) for table in tables]
-    return pa.concat_tables(rows)
+    schema = pa.schema([(name, _one_type(name, types[name], tables, notes)) for name in names])
+    return pa.concat_tables([_as_schema(table, schema) for table in tables])
 
 
 def _one_type(name: str, found: set[pa.DataType], tables: Sequence[pa.Table], notes: Notes) -> pa.DataType:
@@ -50,6 +51,15 @@ def _one_type(name: str, found: set[pa.DataType], tables: Sequence[pa.Table], no
     return pa.string()
 
 
+def _as_schema(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    if table.schema.equals(schema):
+        return table
+    if all(name in table.column_names and table.schema.field(name).type == schema.field(name).type for name in schema.names):
+        return table.select(schema.names)
+    pieces = (pa.Table.from_batches([batch]) for batch in table.to_batches(BATCH_ROWS))
+    return shelved((pa.table([_as_type(piece, field.name, field.type) for field in schema], schema=schema) for piece in pieces), schema)
+
+
 def _as_type(table: pa.Table, name: str, kind: pa.DataType) -> Any:
     if name not in table.column_names:
         return pa.nulls(len(table), kind)
@@ -58,11 +68,13 @@ def _as_type(table: pa.Table, name: str, kind: pa.DataType) -> Any:
         return column
     if column.null_count == len(column):
         return pa.nulls(len(table), kind)
-    if kind == pa.string():
-        return pa.array(
-            [None if value is None else value if isinstance(value, str) else as_text(value) for value in column.to_pylist()], kind
-        )
-    return column.cast(kind, safe=False)
+    return texts(column) if kind == pa.string() else column.cast(kind, safe=False)
+
+
+def texts(column: pa.ChunkedArray | pa.Array) -> pa.Array:
+    """Values of any type as texts: those that are none as JSON."""
+    return pa.array([None if value is None else value if isinstance(value, str) else as_text(value) for value in column.to_pylist()],
+                    pa.string())  # fmt: skip
 
 
 def fingerprint(table: pa.Table) -> str:
@@ -72,21 +84,29 @@ def fingerprint(table: pa.Table) -> str:
         column = table.column(name)
         digest.update(f"\0{name}\0{column.type}\0".encode("utf-8", "replace"))
         for start in range(0, len(column), BLOCK_ROWS):
-            for data in _bytes(column.slice(start, BLOCK_ROWS).combine_chunks()):
+            for data in _bytes(column.slice(start, BLOCK_ROWS)):
                 digest.update(data)
     return digest.hexdigest()
 
 
-def _bytes(values: Any) -> Iterator[bytes]:
-    """The values of an array as bytes that depend on nothing else."""
-    if isinstance(values, pa.ChunkedArray):
-        values = pa.concat_arrays(values.chunks) if values.num_chunks else pa.nulls(0, values.type)
+def _bytes(values: pa.ChunkedArray) -> Iterator[Any]:
+    """The values of a block as bytes that depend on nothing else; texts are not copied."""
     kind = values.type
     if pa.types.is_string(kind) or pa.types.is_binary(kind):
         import pyarrow.compute as pc  # as slow to load as pyarrow itself, and not needed for a sample
 
-        yield pc.fill_null(pc.binary_length(values), -1).to_numpy(zero_copy_only=False).astype("<i8").tobytes()
-        for value in values.drop_null().to_pylist():
-            yield value.encode() if isinstance(value, str) else value
+        for chunk in values.chunks:
+            yield pc.fill_null(pc.binary_length(chunk), -1).to_numpy(zero_copy_only=False).astype("<i8").tobytes()
+        for chunk in values.chunks:
+            yield _content(chunk.drop_null())
     else:
         yield as_text(values.to_pylist()).encode("utf-8", "replace")
+
+
+def _content(values: Any) -> Any:
+    """The bytes of texts without a null, one behind the other."""
+    _, offsets, data = values.buffers()
+    if data is None:
+        return b""
+    first, last = (memoryview(offsets).cast("i")[values.offset + at] for at in (0, len(values)))
+    return memoryview(data)[first:last]

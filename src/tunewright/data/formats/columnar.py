@@ -13,7 +13,7 @@ from tunewright.data.formats.header import refuse_twice
 from tunewright.data.formats.kinds import as_text
 from tunewright.data.formats.rows import Notes, Part
 
-STEP_ROWS, STEP_BYTES = 4096, 1 << 26
+STEP_ROWS, STEP_BYTES = 4096, 1 << 24
 
 
 class Parquet:
@@ -30,6 +30,11 @@ class Parquet:
         self._notes = notes
         self._file = _attempt(lambda: pq.ParquetFile(source, pre_buffer=False, memory_map=False), notes, "Parquet")
         refuse_twice(_attempt(lambda: self._file.schema_arrow.names, notes, "Parquet"), notes.name)
+        self._first = 0
+
+    def skip(self, rows: int) -> None:
+        """Leave out the row groups that end before this row; nothing of them is read."""
+        self._first = rows
 
     def parts(self, batch_rows: int) -> Iterator[Part]:
         """The rows in the file's order, at most ``batch_rows`` at a time."""
@@ -37,6 +42,9 @@ class Parquet:
         for place in range(self._file.num_row_groups):
             group = self._file.metadata.row_group(place)
             first, rows = number, max(0, group.num_rows)
+            if number + rows <= self._first:
+                number += rows
+                continue
             size = STEP_BYTES * rows // max(1, group.total_byte_size)
             batches = self._file.iter_batches(min(max(size, 16), STEP_ROWS), row_groups=[place])
             for table, reason in _tables(batches, self._notes, number):

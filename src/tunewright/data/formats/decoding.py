@@ -121,45 +121,68 @@ class Lines:
     """
 
     def __init__(self, texts: Iterator[str]) -> None:
-        self._lines = self._cut(texts)
+        self._texts = texts
+        self._end = ""
+        self._parts: list[str] = []
         self._ahead: deque[str] = deque()
-        self._open_end = False
+        self._over = self._open_end = False
         self.unfinished = False
 
     def __iter__(self) -> Iterator[str]:
         return self
 
     def __next__(self) -> str:
-        line = self._ahead.popleft() if self._ahead else next(self._lines)
+        while not self._ahead:
+            if not self._cut():
+                raise StopIteration
+        line = self._ahead.popleft()
         self.unfinished = self._open_end and not self._ahead
         return line
 
     def peek(self, chars: int) -> tuple[list[str], bool]:
         """The next lines, together at least ``chars`` characters long if there are so many, and whether these are all."""
-        size = sum(map(len, self._ahead))
+        lines: list[str] = []
+        size = 0
         while size < chars:
-            line = next(self._lines, None)
-            if line is None:
-                return list(self._ahead), True
-            self._ahead.append(line)
-            size += len(line) + 1
-        return list(self._ahead), False
+            if len(lines) == len(self._ahead) and not self._cut():
+                return lines, True
+            for line in islice(self._ahead, len(lines), None):
+                lines.append(line)
+                size += len(line) + 1
+                if size >= chars:
+                    break
+        return lines, False
 
-    def _cut(self, texts: Iterator[str]) -> Iterator[str]:
-        end = ""
-        parts: list[str] = []
-        for text in texts:
-            if not end and ("\n" in text or "\r" in text.rstrip("\r")):
-                end = "\n" if "\n" in text else "\r"
-            if not end or end not in text:
-                parts.append(text)
-                continue
-            first, *rest = text.split(end)
-            yield "".join([*parts, first])
-            parts = [rest.pop()]
-            yield from rest
-        last = "".join(parts)
-        self._open_end = True
-        if last:
-            yield last.rstrip("\r") if not end else last
-        self._open_end = bool(last)
+    def ready(self, most: int) -> Iterator[str]:
+        """The next lines that are cut already, up to so many; a last one that is unfinished is not among them. They still stand ahead."""
+        if not self._ahead:
+            self._cut()
+        return islice(self._ahead, max(0, min(most, len(self._ahead) - self._open_end)))
+
+    def drop(self, count: int) -> None:
+        """Go on behind the next lines, all of which were ready."""
+        for _ in range(count):
+            self._ahead.popleft()
+        self.unfinished = False
+
+    def _cut(self) -> bool:
+        """Cut the next piece of text into lines; False when there is none."""
+        if self._over:
+            return False
+        text = next(self._texts, None)
+        if text is None:
+            self._over = True
+            last = "".join(self._parts)
+            self._open_end = bool(last)
+            self._ahead.extend([last if self._end else last.rstrip("\r")] * self._open_end)
+            return True
+        if not self._end and ("\n" in text or "\r" in text.rstrip("\r")):
+            self._end = "\n" if "\n" in text else "\r"
+        if not self._end or self._end not in text:
+            self._parts.append(text)
+            return True
+        first, *rest = text.split(self._end)
+        self._ahead.append("".join([*self._parts, first]))
+        self._parts = [rest.pop()]
+        self._ahead.extend(rest)
+        return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from tunewright.core.errors import UserError
 from tunewright.data.formats.decoding import Decoded, Lines
@@ -10,9 +11,19 @@ from tunewright.data.formats.dialect import Trial, detect, separator_line
 from tunewright.data.formats.header import column_names
 from tunewright.data.formats.packed import Damage
 from tunewright.data.formats.records import Dialect, Record, Records, Shape
-from tunewright.data.formats.rows import BadRow, Column, Good, Notes, Part, gathered
+from tunewright.data.formats.rows import PART_CHARS, BadRow, Column, Notes, Part
 
 SAMPLE_CHARS = 1 << 16
+MOST_AT_ONCE = 1 << 12
+
+
+@dataclass(frozen=True)
+class _Run:
+    """Good rows that follow each other: the number of the first, their cells, and how many characters they have."""
+
+    first: int
+    rows: list[list[str]]
+    chars: int
 
 
 class Delimited:
@@ -24,6 +35,8 @@ class Delimited:
 
     def __init__(self, decoded: Decoded, notes: Notes, damage: Callable[[], Damage | None], tabs: bool = False) -> None:
         self._decoded, self._notes, self._damage = decoded, notes, damage
+        self._room = 0
+        """Rows that the part at hand can still take."""
         lines = Lines(decoded.texts())
         sample, whole = lines.peek(SAMPLE_CHARS)
         skipped = 0
@@ -45,9 +58,27 @@ class Delimited:
 
     def parts(self, batch_rows: int) -> Iterator[Part]:
         """The rows in the file's order, at most ``batch_rows`` good ones at a time."""
-        return gathered(self._items(), self._columns, batch_rows)
+        numbers: list[int] = []
+        rows: list[list[str]] = []
+        bad: list[BadRow] = []
+        chars = 0
+        self._room = batch_rows
+        for item in self._items():
+            if isinstance(item, _Run):
+                numbers += range(item.first, item.first + len(item.rows))
+                rows += item.rows
+                chars += item.chars
+            else:
+                bad.append(item)
+            if len(rows) >= batch_rows or len(bad) >= max(batch_rows, 1000) or chars >= PART_CHARS:
+                yield Part(numbers, self._columns(rows), tuple(bad))
+                numbers, rows, bad, chars = [], [], [], 0
+            self._room = batch_rows - len(rows)
+        if rows or bad:
+            yield Part(numbers, self._columns(rows), tuple(bad))
 
-    def _items(self) -> Iterator[Good | BadRow]:
+    def _items(self) -> Iterator[_Run | BadRow]:
+        """Good rows that follow each other, never more at once than there is room for; and bad ones."""
         records = iter(self._records)
         header = next(records, None)
         damage = self._damage()
@@ -56,7 +87,15 @@ class Delimited:
         number = 0
         tail: Record | None = None
         doubtful: list[int] = []
-        for record in records:
+        while True:
+            plain, chars = self._records.plain(min(self._room, MOST_AT_ONCE), self._header)
+            if plain:
+                yield _Run(number, plain, chars)
+                number += len(plain)
+                continue
+            record = next(records, None)
+            if record is None:
+                break
             if record.cut and self._damage():
                 tail = record
                 break
@@ -68,7 +107,7 @@ class Delimited:
                     self._notes.broken.append(number)
                 if record.doubtful:
                     doubtful.append(number)
-                yield Good(number, record.cells, len(record.raw))
+                yield _Run(number, [record.cells or []], len(record.raw))
             number += 1
         if doubtful:
             _tell_doubtful(doubtful, self._notes)
@@ -86,8 +125,8 @@ class Delimited:
             return "the line of column names stands here again"
         return "it holds NUL characters, which do not stand in text" if "\0" in record.raw else ""
 
-    def _columns(self, rows: list[Good]) -> Mapping[str, Column]:
-        by_column: Sequence[Sequence[str]] = list(zip(*(row.values for row in rows), strict=True)) if rows else [()] * len(self.names)
+    def _columns(self, rows: list[list[str]]) -> Mapping[str, Column]:
+        by_column: Sequence[Sequence[str]] = list(zip(*rows, strict=True)) if rows else [()] * len(self.names)
         return {name: Column("string", [cell or None for cell in cells]) for name, cells in zip(self.names, by_column, strict=True)}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -42,6 +41,11 @@ class File:
     def parts(self, batch_rows: int) -> Iterator[Part]:
         """The rows in the file's order, at most ``batch_rows`` good ones at a time."""
         yield from self._reader.parts(batch_rows)
+
+    def skip(self, rows: int) -> None:
+        """Leave out rows before this one, where that can be done without reading them; as many of them as that are."""
+        if hasattr(self._reader, "skip"):
+            self._reader.skip(rows)
 
     def finish(self) -> tuple[int, str]:
         """Close the file: its size in bytes, and its SHA-256 when all of it was wanted."""
@@ -87,10 +91,12 @@ class File:
         return self._plain.damage
 
     def _bytes(self, blocks: Iterator[bytes]) -> Any:
-        """The file itself where it lies unpacked on the disk, else its bytes in memory."""
+        """The path of the file where it lies unpacked on the disk, else its bytes put aside."""
         if self._source.path and self._source.again and not self._plain.packed:
             return self._source.path
-        data = b"".join(blocks)
+        from tunewright.data.shelf import put_aside
+
+        data = put_aside(blocks)
         if damage := self._plain.damage:
             raise UserError(f"{self._source.name} can be unpacked only in part: {damage.reason}, at byte {damage.offset:,}",
                             "Wanted: the whole file: this format cannot be read in part", "Write or download it again")  # fmt: skip
@@ -113,16 +119,16 @@ class File:
 
 
 def _binary(notes: Notes, source: Any) -> Reader:
-    """The reader of a format that is no text. ``source`` is a path or the bytes."""
+    """The reader of a format that is no text. ``source`` is a path or a file that can be sought in."""
     if notes.format == "xlsx":
         from tunewright.data.formats.spreadsheet import Sheet
 
-        return Sheet(open(source, "rb") if isinstance(source, str) else io.BytesIO(source), notes)  # noqa: PTH123
+        return Sheet(open(source, "rb") if isinstance(source, str) else source, notes)  # noqa: PTH123
     import pyarrow as pa
 
     from tunewright.data.formats import columnar
 
-    where = pa.OSFile(source) if isinstance(source, str) else pa.BufferReader(source)
+    where = pa.OSFile(source) if isinstance(source, str) else pa.PythonFile(source, mode="r")
     readers: dict[str, Callable[[Any, Notes], Reader]] = {
         "parquet": columnar.Parquet,
         "arrow": columnar.ArrowFile,

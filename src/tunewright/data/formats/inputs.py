@@ -8,11 +8,11 @@ import re
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePath
-from typing import Any, BinaryIO
+from typing import IO, Any, BinaryIO
 
 from tunewright.core.errors import UserError, nearest
 from tunewright.data.formats.memory import MEMORY, hub_dataset, saved_dataset
-from tunewright.data.formats.packed import Input
+from tunewright.data.formats.packed import BLOCK, Input
 from tunewright.data.formats.rows import Notes
 from tunewright.data.formats.sniff import ENDINGS, TABLES, promised
 
@@ -67,8 +67,8 @@ def _is(path: Path, what: str) -> bool:
         return False
 
 
-def _file(path: Path, name: str) -> Input:
-    return Input(name, lambda: path.open("rb"), path.stat().st_size, path=str(path), again=path.is_file())
+def _file(path: Path, name: str, among: bool = False) -> Input:
+    return Input(name, lambda: path.open("rb"), path.stat().st_size, path=str(path), again=path.is_file(), among=among)
 
 
 def _folder(folder: Path, name: str, notes: Notes) -> Iterator[Input | Any]:
@@ -96,7 +96,7 @@ def _folder(folder: Path, name: str, notes: Notes) -> Iterator[Input | Any]:
         notes.tell("left-out", "info", f"{len(rest)} file(s) of {name} are no tables by their names: {', '.join(rest[:10])}",
                    "They were left out; name them one by one if they hold rows")  # fmt: skip
     for path in tables:
-        yield _file(path, str(Path(name) / path.name))
+        yield _file(path, str(Path(name) / path.name), len(tables) > 1)
 
 
 def _pattern(pattern: str, name: str) -> Iterator[Input]:
@@ -104,7 +104,7 @@ def _pattern(pattern: str, name: str) -> Iterator[Input]:
     if not paths:
         raise UserError(f"no file matches {name}", "Wanted: at least one", "Check the pattern; quote it in the shell")
     for path in paths:
-        yield _file(path, str(path))
+        yield _file(path, str(path), len(paths) > 1)
 
 
 def _missing(path: Path, name: str) -> UserError:
@@ -149,7 +149,33 @@ class _Unclosed:
         self.closed = True
 
 
+class _Again:
+    """Reads bytes that were put aside from their beginning, whoever else reads them."""
+
+    closed = False
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file, self._at = file, 0
+
+    def read(self, size: int = -1) -> bytes:
+        self._file.seek(self._at)
+        data = self._file.read(size)
+        self._at += len(data)
+        return data
+
+    def close(self) -> None:
+        self.closed = True
+
+
 def spooled(source: Input) -> Input:
-    """A stream read into memory, so that it can be read twice."""
-    data = source.open().read()
-    return Input(source.name, lambda: io.BytesIO(data), len(data))
+    """A stream put aside on the disk, so that it can be read twice.
+
+    Raises:
+        UserError: there is no room on the disk.
+    """
+    from tunewright.data.shelf import put_aside
+
+    stream = source.open()
+    file = put_aside(iter(lambda: stream.read(BLOCK), b""))
+    size = file.seek(0, io.SEEK_END)
+    return Input(source.name, lambda: _Again(file), size)  # type: ignore[return-value, arg-type]

@@ -34,6 +34,8 @@ class Input:
     """Whether it can be opened more than once (standard input cannot)."""
     path: str = ""
     """Its path on the disk; empty when it has none."""
+    among: bool = False
+    """Whether it is one of several files that a folder or a pattern stands for: then it alone is lost when it cannot be read."""
 
 
 class Plain:

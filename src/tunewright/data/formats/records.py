@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from tunewright.data.formats.decoding import Lines
 from tunewright.data.formats.header import NUMBER
 
 OPEN_CHARS = 1 << 26
@@ -58,6 +59,8 @@ class Shape:
     def learn(self, rows: Sequence[Sequence[str]]) -> None:
         """Take note of some rows of this width."""
         for place in range(self.width):
+            if place < len(self.known) and self.known[place] is None and self.filled[place]:
+                continue  # anything may stand there, whatever comes
             cells = [row[place] for row in rows if row[place]]
             if place == len(self.known):
                 self.known.append(None)
@@ -120,6 +123,30 @@ class Records:
         self._tail = False
         self._special = re.compile(r"\\.|" + re.escape(dialect.quote), re.DOTALL) if dialect.quote and dialect.escaped else None
 
+    def plain(self, most: int, header: list[str]) -> tuple[list[list[str]], int]:
+        """The cells of the next records, as many as can be told at a glance, and their characters.
+
+        These are rows as wide as the table, in lines without a quotation mark and without a character that text does not have; the header
+        is not among them.
+        """
+        dialect, shape = self.dialect, self.shape
+        if self._back or shape is None or shape.width < 2 or dialect.spaced or not isinstance(self._lines, Lines):
+            return [], 0
+        rows, chars = [], 0
+        for line in self._lines.ready(most):
+            if (dialect.quote and dialect.quote in line) or "\0" in line or "\ufffd" in line:
+                break
+            cells = line.removesuffix("\r").split(dialect.delimiter)
+            if len(cells) != shape.width or cells == header:
+                break
+            rows.append(cells)
+            chars += len(line)
+        self._lines.drop(len(rows))
+        self._line += len(rows)
+        self._tail = False
+        self._learn(rows)
+        return rows, chars
+
     def __iter__(self) -> Iterator[Record]:
         quote = self.dialect.quote
         while (line := self._next()) is not None:
@@ -130,15 +157,16 @@ class Records:
             else:
                 record = self._quoted(line)
             if record is not None:
-                self._learn(record)
+                if self.shape is not None and record.cells is not None and len(record.cells) == self.shape.width:
+                    self._learn([record.cells])
                 yield record
 
-    def _learn(self, record: Record) -> None:
-        if self.shape is not None and record.cells is not None and len(record.cells) == self.shape.width:
-            self._recent.append(record.cells)
-            if len(self._recent) >= 200:
-                self.shape.learn(self._recent)
-                self._recent.clear()
+    def _learn(self, rows: list[list[str]]) -> None:
+        """Take note of rows as wide as the table, two hundred at a time."""
+        self._recent += rows
+        while self.shape is not None and len(self._recent) >= 200:
+            self.shape.learn(self._recent[:200])
+            del self._recent[:200]
 
     @property
     def _cut(self) -> bool:

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from tunewright.core.schema import Finding, Place, Severity
+from tunewright.core.schema import Finding, Places, Severity
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 RAW_CHARS = 1000
-PART_CHARS = 1 << 26
+PART_CHARS = 1 << 22
 """A part is handed on when its rows hold this many characters, however few they are: memory stays bounded."""
 
 
@@ -72,7 +72,7 @@ class Notes:
 
     def tell(self, rule: str, severity: Severity, message: str, remedy: str, rows: Sequence[int] = ()) -> None:
         """Add a finding, once."""
-        places = tuple(Place(file=self.name, row=row) for row in rows)
+        places = Places.in_file(self.name, rows)
         finding = Finding(rule=rule, severity=severity, message=message, remedy=remedy, places=places)
         if finding not in self.findings:
             self.findings.append(finding)

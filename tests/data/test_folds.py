@@ -1,0 +1,61 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tunewright.data.clusters import Labels
+from tunewright.data.folds import ALWAYS_TRAINED, folds, folds_by_time, trained_on
+
+
+def single(labels):
+    return Labels(np.arange(len(labels)), np.asarray(labels))
+
+
+def test_every_row_is_held_out_once_and_labels_are_even_in_every_fold():
+    labels = np.repeat([0, 1, 2], [500, 83, 17])
+    found = folds(np.arange(600), single(labels), 5, 0)
+    assert np.bincount(found).tolist() == [120] * 5
+    for label in range(3):
+        held_out = np.bincount(found[labels == label], minlength=5)
+        assert held_out.max() - held_out.min() <= 1
+    assert all(trained_on(found, at).sum() == 480 for at in range(5))
+
+
+def test_folds_differ_with_the_seed_and_not_with_anything_else():
+    first, again, other = (folds(np.arange(100), single([0, 1] * 50), 4, seed) for seed in (1, 1, 2))
+    assert (first == again).all() and (first != other).any()
+
+
+@given(st.lists(st.tuples(st.integers(0, 20), st.integers(0, 3)), min_size=20, max_size=100), st.integers(2, 6), st.integers(0, 3))
+@settings(max_examples=100, deadline=None)
+def test_clusters_stay_whole_and_no_fold_is_left_empty_while_there_are_clusters(rows, k, seed):
+    clusters, labels = (np.array(column) for column in zip(*rows, strict=True))
+    found = folds(clusters, single(labels), k, seed)
+    assert all(len(set(found[clusters == cluster].tolist())) == 1 for cluster in set(clusters.tolist()))
+    assert len(set(found.tolist())) == min(k, len(set(clusters.tolist())))
+    assert np.bincount(found, minlength=k).max() - len(rows) / k <= max(np.bincount(clusters))
+
+
+def test_several_labels_are_even_in_every_fold():
+    has = np.random.default_rng(0).random((1000, 12)) < np.linspace(0.02, 0.4, 12)
+    found = folds(np.arange(1000), Labels(*np.nonzero(has)), 10, 0)
+    assert np.bincount(found).tolist() == [100] * 10
+    off = [np.abs(has[found == at].sum(axis=0) - has.sum(axis=0) / 10).max() for at in range(10)]
+    assert max(off) <= 2
+
+
+@pytest.mark.parametrize("k", [2, 5])
+def test_with_times_each_fold_is_held_out_against_its_past_alone(k):
+    times = np.random.default_rng(0).permutation(240).astype(float)
+    times[0] = np.nan
+    found = folds_by_time(np.arange(240), times, k)
+    assert np.bincount(found + 1).tolist() == [240 // (k + 1)] * (k + 1) and found[0] == ALWAYS_TRAINED
+    for at in range(k):
+        past = trained_on(found, at, by_time=True)
+        assert past.any() and np.nanmax(times[past]) < times[found == at].min()
+
+
+def test_with_times_clusters_stay_whole():
+    clusters = np.arange(60) % 20
+    found = folds_by_time(clusters, np.arange(60.0), 3)
+    assert all(len(set(found[clusters == cluster].tolist())) == 1 for cluster in range(20))
