@@ -65,7 +65,7 @@ def test_the_peak_of_memory_does_not_grow_with_the_texts(tmp_path: Path) -> None
         done = subprocess.run([sys.executable, "-c", CODE, name, str(tmp_path), *RULES], capture_output=True, text=True, check=True)
         train, kept, gone, peak = done.stdout.split()
         assert int(kept) + int(gone) == rows + 1000 and int(gone) > rows / 100 and int(train) > 0.7 * rows
-        peaks.append(float(peak)); print(peak)
+        peaks.append(float(peak))
     texts_mb = (tmp_path / "many.csv").stat().st_size / 1e6 - (tmp_path / "few.csv").stat().st_size / 1e6
     allowed_mb = 3 * ROWS * BYTES_PER_ROW / 1e6 + SLACK_MB
     assert peaks[1] - peaks[0] < allowed_mb < texts_mb / 2, peaks

@@ -7,6 +7,7 @@ import itertools
 import multiprocessing
 import re
 from collections.abc import Callable, Iterator
+from datetime import date, timedelta
 from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
@@ -86,6 +87,10 @@ class Story:
         self.size = sum(float(value.abs().sum()) for name, value in self.weights.items() if name.endswith("query.weight"))
 
 
+def day(number: int) -> str:
+    return str(date(2026, 1, 1) + timedelta(days=number))
+
+
 class Lab:
     """Recipes that differ in a few keys, each taken as far down the road as a check needs."""
 
@@ -102,6 +107,11 @@ class Lab:
             "bodies": [{"body": row["text"], **row, "text": f"no body {at}"} for at, row in enumerate(some)],
             "twice": [*some, *some[:6]],
             "several": several,
+            "keyed": [
+                {**row, "customer": f"c{at % 12}", "day": day(at), "other_day": day(59 - at), "office": "x"} for at, row in enumerate(some)
+            ],
+                {**row, "customer": f"c{at % 12}", "day": day(at), "other_day": day(59 - at), "office": "x"} for at, row in enumerate(some)
+            ],
         }
         for name, rows in tables.items():
             with (folder / f"{name}.csv").open("w", newline="") as stream:
@@ -274,6 +284,33 @@ def split_by(lab: Lab) -> None:
         rows = lab.plan(**{"data.split.by": wanted, "seed": 3}).dataset.rows("validation").to_pylist()
         counts.append(sorted([row["label"] for row in rows].count(name) for name in tiny.LABELS))
     assert counts[0] == [2, 2, 2] != counts[1]
+
+
+def keyed(lab: Lab, **changes: Any) -> Any:
+    """The dataset of a table whose rows have a customer and a day."""
+    return lab.plan(**{"data.source": "keyed.csv", **changes}).dataset
+
+
+def rules(lab: Lab) -> None:
+    def told(**settings: Any) -> set[str]:
+        return {one["rule"] for one in keyed(lab, **settings).summary()["findings"]}
+
+    assert "constant-column" in told() and "constant-column" not in told(**{"data.rules": {"constant-column": False}})
+
+
+def split_group(lab: Lab) -> None:
+    def straddling(**settings: Any) -> set[str]:
+        dataset = keyed(lab, **settings)
+        train, test = ({row["customer"] for row in dataset.rows(name).to_pylist()} for name in ("train", "test"))
+        return train & test
+
+    assert straddling() and not straddling(**{"data.split.group": "customer"})
+
+
+def split_time(lab: Lab) -> None:
+    newest = keyed(lab, **{"data.split.by": "time", "data.split.time": "day"}).rows("test").to_pylist()
+    other = keyed(lab, **{"data.split.by": "time", "data.split.time": "other_day"}).rows("test").to_pylist()
+    assert min(row["day"] for row in newest) > "2026-02-20" > max(row["day"] for row in other)
 
 
 def split_validation(lab: Lab) -> None:
@@ -701,7 +738,10 @@ CHECKS: dict[str, Callable[[Lab], None]] = {
     "data.source": source,
     "data.columns": columns,
     "data.policy": policy,
+    "data.rules": rules,
     "data.split.by": split_by,
+    "data.split.group": split_group,
+    "data.split.time": split_time,
     "data.split.validation": split_validation,
     "data.split.test": split_test,
     "data.streaming": streaming,

@@ -68,7 +68,7 @@ def sheet(name: str, root: Path, path: Path | None, rows: int, include_test: boo
     order = np.concatenate([order[told[order]], order[~told[order]]])[: max(rows, int(told.sum()))]
     order = order[np.argsort(-judged.score[order], kind="stable")]
     chosen = judged.rows[order]
-    shown = _lines(table, chosen, [SPLITS[at] for at in split[chosen].tolist()], label.name, _texts(dataset))
+    shown = _lines(table, chosen.tolist(), [SPLITS[at] for at in split[chosen].tolist()], label.name, _texts(dataset))
     lines = [
         replace(line, score=float(judged.score[at]), suggested=tuple(judged.suggestion(at)))
         for line, at in zip(shown, order.tolist(), strict=True)

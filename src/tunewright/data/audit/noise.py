@@ -31,7 +31,8 @@ HASHED, LATENT, ROWS_EACH, FITTED = 1 << 18, 256, 8, 8_000
 they are found from."""
 LETTERS = 4000
 """Characters of a text whose words are looked at."""
-AT_ONCE = 1000
+AT_ONCE = 500
+"""Rows whose neighbours are looked for in one product."""
 
 
 @dataclass(frozen=True)
