@@ -110,8 +110,6 @@ class Lab:
             "keyed": [
                 {**row, "customer": f"c{at % 12}", "day": day(at), "other_day": day(59 - at), "office": "x"} for at, row in enumerate(some)
             ],
-                {**row, "customer": f"c{at % 12}", "day": day(at), "other_day": day(59 - at), "office": "x"} for at, row in enumerate(some)
-            ],
         }
         for name, rows in tables.items():
             with (folder / f"{name}.csv").open("w", newline="") as stream:

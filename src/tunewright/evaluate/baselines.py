@@ -176,7 +176,7 @@ def _answer(names: tuple[str, ...], texts: Sequence[str], wanted: Array, asked: 
 
 def _one_against_the_rest(train: Any, flags: Array, test: Any, seed: int) -> Array:
     from sklearn.linear_model import LogisticRegression
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+    from threadpoolctl import threadpool_limits
 
     if flags.all() or not flags.any():
         return np.full(test.shape[0], float(flags[0]))
