@@ -5,10 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import against_trainer, datasets
+from benchmarks import against_trainer, audit, datasets, label_noise, planted_faults
 
 RESULTS = Path(__file__).parent / "results"
 DAY = datetime.now(UTC).date().isoformat()
 
 against_trainer.main(str(RESULTS / f"{DAY}-against-trainer.json"))
 datasets.main(str(RESULTS / f"{DAY}-datasets.json"))
+audit.main(str(RESULTS / f"{DAY}-audit.json"))
+planted_faults.main(str(RESULTS / f"{DAY}-planted-faults.json"))
+label_noise.main(str(RESULTS / f"{DAY}-label-noise.json"))

@@ -28,7 +28,7 @@ from tunewright.data.card import card
 from tunewright.data.listed import Listed
 from tunewright.data.origins import Origins
 from tunewright.data.pictures import pictures
-from tunewright.data.shelf import BATCH_ROWS, kept, only, shelved
+from tunewright.data.shelf import BATCH_ROWS, BYTES, kept, only, shelved
 from tunewright.tasks import TASKS
 from tunewright.tasks.base import Task
 
@@ -212,7 +212,10 @@ class Dataset:
             raise self._damaged([name])
         file = pq.ParquetFile(path, pre_buffer=False)
         schema = file.schema_arrow.remove_metadata()
-        return shelved((pa.Table.from_batches([batch]).cast(schema) for batch in file.iter_batches(BATCH_ROWS)), schema)
+        groups = [file.metadata.row_group(at) for at in range(file.num_row_groups)]
+        size, rows = max(sum(one.total_byte_size for one in groups), 1), max(file.metadata.num_rows, 1)
+        step = min(max(BYTES * rows // size, 1), BATCH_ROWS)  # rows that hold some megabytes
+        return shelved((pa.Table.from_batches([batch]).cast(schema) for batch in file.iter_batches(step)), schema)
 
     def _damaged(self, names: Sequence[str]) -> UserError:
         return UserError(
