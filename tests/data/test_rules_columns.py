@@ -4,6 +4,7 @@ import random
 from datetime import datetime, timedelta
 
 import pyarrow as pa
+import pytest
 
 from tests.data.test_rules_private import looked
 from tests.data.test_rules_rows import hits, sentences
@@ -48,6 +49,19 @@ def test_a_column_that_is_the_label_under_another_name_is_told():
     ]
 
 
+@pytest.mark.parametrize("wrong", [5, 30])
+def test_a_column_that_is_wrong_here_and_there_still_gives_the_label_away(wrong):
+    rows, rng = table(2000), random.Random(7)
+    rows["team"] = [f"T{rng.choice(LABELS) if rng.random() < wrong / 1000 else label}" for label in rows["label"]]
+    for at in rng.sample(range(2000), 60):
+        rows["label"][at] = rng.choice(("Biling", "logn", "N/A", f"once {at}"))
+    (message,) = told(rows)
+    assert (
+        message.startswith("column 'team' tells the label of 9")
+        and "% of the training rows whose label is not rare by its value" in message
+    )
+
+
 def test_the_form_of_an_id_that_tells_the_label_is_told():
     rows = table()
     rows["ticket"] = [f"{label[:2].upper()}-{number:05}" for number, label in enumerate(rows["label"])]
@@ -72,6 +86,7 @@ def test_columns_that_know_something_or_nothing_of_the_label_are_no_shortcut():
     rows["customer"] = [f"c{rng.randint(1, 40)}" for _ in rows["label"]]
     rows["uid"] = [f"{number:06}" for number in range(300)]
     rows["when"] = [rng.random() for _ in rows["label"]]
+    rows["product"] = [label if rng.random() < 0.9 else rng.choice(LABELS) for label in rows["label"]]
     assert told(rows) == []
 
 

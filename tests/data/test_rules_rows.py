@@ -103,6 +103,9 @@ def test_kinds_of_characters_are_counted_by_row():
         "Sent from my iPhone",
         "-- \nAnna Smith\nAcme Ltd.",
         "[image: logo.png]",
+        "![](114.png)![a cat](31.png)\n\n***",
+        '[![](https://example.org/a.png "A")](https://example.org)',
+        "[](https://example.org/x)\n---",
         "<script>var a = 1;</script>",
     ],
 )
@@ -115,6 +118,8 @@ def test_a_text_of_markup_addresses_and_phrases_says_nothing(text):
     "text",
     [
         "<b>refund</b>",
+        "[my refund](https://example.org)",
+        "Look: ![](114.png)",
         "see https://example.com",
         "42",
         "👍",
@@ -200,8 +205,33 @@ def test_without_a_tokenizer_nothing_is_over_long():
 def test_texts_that_a_database_has_cut_are_found_by_their_length():
     texts = [text[:60] for text in sentences(400, seed=3)]
     (hit,) = hits("truncated-text", tickets(texts))
-    assert hit.rows.tolist() == [at for at, text in enumerate(texts) if len(text) == 60]
-    assert "cut at 60 characters" in hit.message
+    assert hit.rows.tolist() == [at for at, text in enumerate(texts) if len(text) == 60 and not text.endswith(".")]
+    assert "cut at 60 characters: many are exactly so long and end in mid-word" in hit.message
+
+
+@pytest.mark.parametrize("mark", ["", "...", "…", " [truncated]", " (more)"])
+def test_a_few_texts_cut_at_one_length_are_found_among_whole_ones_of_all_lengths(mark):
+    whole = sentences(2000, seed=8, words=16)
+    width, cut = 130, []
+    for at, text in enumerate(whole):
+        if len(cut) < 20 and len(text) > width + 2 and text[width - 2 : width + 2].isalpha():
+            whole[at], cut = text[:width] + mark, [*cut, at]
+    (hit,) = hits("truncated-text", tickets(whole))
+    assert hit.rows.tolist() == cut and "cut at 130 characters" in hit.message
+    assert ("or in a mark of a cut" in hit.message) == bool(mark)
+
+
+def test_one_longer_text_does_not_hide_those_that_were_cut_at_a_blank():
+    texts = [text if len(text) <= 80 else text[:77].rsplit(" ", 1)[0] + "..." for text in sentences(300, seed=4)]
+    (hit,) = hits("truncated-text", tickets([*texts, "This one is whole. " * 20]))
+    assert all(texts[row].endswith("...") for row in hit.rows) and len(hit.rows) > 50 and "few are longer" in hit.message
+
+
+@pytest.mark.parametrize("end", [" [truncated]", "... (more)", "… Read more", " [+1234 chars]"])
+def test_a_text_that_says_that_there_was_more_was_cut_wherever_that_is(end):
+    (hit,) = hits("truncated-text", tickets([*sentences(100), "We have not had" + end]))
+    assert hit.rows.tolist() == [100] and end.strip(" .…") in hit.message
+    assert hits("truncated-text", tickets([*sentences(100), "I want to know more", "Give me (some) more.", "a truncated cone"])) == []
 
 
 def test_texts_that_end_in_dots_about_where_the_longest_end_were_cut():
@@ -263,6 +293,57 @@ def test_slang_short_texts_names_and_links_are_not_judged():
 
 
 @needs_languages
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("父はテーブルの自分の席に着いた。", "Japanese"),
+        ("没有收到退款", "Chinese characters"),
+        ("환불해 주세요", "Korean"),
+        ("Где мой заказ?", "Cyrillic letters"),
+        ("أين طلبي", "Arabic letters"),
+        ("Πού είναι", "Greek"),
+        ("איפה זה", "Hebrew letters"),
+        ("नमस्ते जी", "Devanagari letters"),
+        ("Привет, John!", "Cyrillic letters"),
+    ],
+)
+def test_a_few_words_in_other_letters_are_told(text, what):
+    (hit,) = hits("wrong-language", tickets([*ENGLISH * 10, "ok", text]))
+    assert hit.rows.tolist() == [41] and hit.reasons == [f"the text is in {what}, not in English"]
+    assert f"not in English, as nearly all texts are: {what} (1)" in hit.message
+
+
+@needs_languages
+@pytest.mark.parametrize(
+    "text",
+    [
+        "What does спасибо mean, please?",
+        "ಠ_ಠ",
+        "(ノಠ益ಠ)ノ彡┻━┻",
+        "¯\\_(ツ)_/¯ 👍🏽 ❤️",
+        "I stayed at 東京ホテル in May",
+        "μg Ω π",
+        "Владимир (Vladimir) wrote to us",
+        "ﬁne café naïve Zürich",
+    ],
+)
+def test_a_quoted_word_a_name_a_face_or_an_emoji_is_no_other_language(text):
+    assert hits("wrong-language", tickets([*ENGLISH * 10, text])) == []
+
+
+@needs_languages
+def test_letters_that_the_table_is_written_in_are_no_strangers_and_latin_ones_never():
+    russian = "Я заказал новый принтер три недели назад, и он до сих пор не пришёл ко мне домой"
+    japanese = "先週プリンターを注文しましたが、まだ届いていません。いつ届くのか教えていただけますでしょうか。"
+    assert hits("wrong-language", tickets([*[russian] * 20, "Где он?", "iPhone", "ok thanks"])) == []
+    assert hits("wrong-language", tickets([*[japanese] * 20, "返金して下さい", "ありがとう", "iPhone"])) == []
+    (hit,) = hits("wrong-language", tickets([*[russian] * 20, "返金して下さい"]))
+    assert hit.rows.tolist() == [20] and hit.reasons == ["the text is in Japanese, not in Russian"]
+    (hit,) = hits("wrong-language", tickets([*ENGLISH * 10, "Где он?"]), language="en")
+    assert hit.rows.tolist() == [40]
+
+
+@needs_languages
 def test_all_texts_at_once_get_the_chances_that_the_package_gives_to_each():
     from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
@@ -278,6 +359,8 @@ def test_without_the_package_that_is_told_once_and_only_a_named_language_stops(m
     monkeypatch.setattr(languages, "find_spec", lambda name: None)
     (hit,) = hits("wrong-language", tickets(ENGLISH))
     assert hit.told_only and "py3langid is not installed" in hit.message
+    letters = hits("wrong-language", tickets([*ENGLISH, "Где мой заказ?"]))[1]
+    assert letters.message == "1 row whose text is in other letters than nearly all texts are: Cyrillic letters (1)"
     with pytest.raises(UserError, match="pip install"):
         hits("wrong-language", tickets(ENGLISH), language="en")
 

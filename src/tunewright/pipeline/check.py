@@ -1,4 +1,7 @@
-"""The verb ``check``: everything that can be known of a run before it is begun. Trains nothing, reads no weights, leaves nothing behind."""
+"""The verb ``check``: everything that can be known of a run before it is begun. Trains nothing and reads no weights of the model.
+
+It leaves nothing behind but sentence vectors in the cache, which the run then need not compute again.
+"""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def read(recipe: RecipeLike) -> Recipe:
 
 
 def check(recipe: RecipeLike) -> dict[str, Any]:
-    """Everything that can be known of a run before it is begun; trains nothing, and nothing it writes stays.
+    """Everything that can be known of a run before it is begun; trains nothing, and leaves nothing but a cache behind.
 
     Args:
         recipe: as ``read`` takes it.

@@ -16,7 +16,8 @@ from pydantic import Field
 
 from tunewright.core.errors import UserError, hint
 from tunewright.data.audit.base import Hit, Looked, Rule, rows_word
-from tunewright.data.audit.pieces import evenly, picked, pieces_of
+from tunewright.data.audit.pieces import evenly, picked, pieces_of, some
+from tunewright.data.audit.scripts import at_home, not_latin, strangers, words_of
 
 EXTRA = "data"
 GLANCE, READ = 80, 240
@@ -38,11 +39,9 @@ NAMES = {
     "ru": "Russian", "sv": "Swedish", "tr": "Turkish", "uk": "Ukrainian", "vi": "Vietnamese", "zh": "Chinese",
 }  # fmt: skip
 
-_NOT_WORDS = r"(?i)(?:https?://|www\.)\S+|\S+@\S+|[@#]\w+|&#?\w+;|<[^<>]*>|[\d_]+"
-
 
 class WrongLanguage(Rule):
-    """Texts in another language than the rest of the table, or than ``language`` says; short texts are not judged."""
+    """Texts in another language than the rest of the table, or than ``language`` says; short ones are judged by their letters alone."""
 
     streams: ClassVar = "block"
     cost: ClassVar = "about 15 microseconds for a text; 1.5 seconds to load the model of py3langid"
@@ -52,7 +51,7 @@ class WrongLanguage(Rule):
     language: str | None = Field(None, pattern=r"^[a-z]{2,3}$")
     """The wanted language by its ISO 639 code, as ``en``; left out, the one that nearly all texts are in, if there is one."""
     min_letters: int = Field(30, ge=10)
-    """Letters that a text must have before its language is judged."""
+    """Letters that a text must have before its language is judged; of letters that the other texts do not have at all, 4 are enough."""
 
     def look(self, looked: Looked) -> Iterator[Hit]:
         if find_spec("py3langid") is None:
@@ -64,37 +63,38 @@ class WrongLanguage(Rule):
                     f"Install it: {how}",
                 )
             yield Hit(f"nobody looked at the languages of the texts: py3langid is not installed ({how})", told_only=True)
-            return
-        if self.language and self.language not in _model().codes:
+        elif self.language and self.language not in _model().codes:
             raise UserError(
                 f"data.rules.wrong-language.language: {self.language!r} is no language that is known", hint(self.language, _model().codes)
             )
         for role in looked.text_roles:
-            yield from self._look_at(looked, role)
+            yield from self._look_at(looked.rows[role], f" of {role!r}" if len(looked.text_roles) > 1 else "")
 
-    def _look_at(self, looked: Looked, role: str) -> Iterator[Hit]:
-        where = f" of {role!r}" if len(looked.text_roles) > 1 else ""
-        wanted = self.language
-        if wanted is None:
-            shares = _shares(looked.rows[role], self.min_letters)
+    def _look_at(self, column: pa.ChunkedArray, where: str) -> Iterator[Hit]:
+        wanted, known = self.language, find_spec("py3langid") is not None
+        if wanted is None and known:
+            shares = _shares(column, self.min_letters)
             wanted = next((code for code, share in shares.items() if share >= MAJORITY), None)
             if wanted is None and shares:
                 told = ", ".join(f"{_name(code)} ({100 * share:.0f} %)" for code, share in list(shares.items())[:4])
                 yield Hit(f"no language has most of the texts{where}: {told}, judged by {SAMPLE:,} of them at most", told_only=True)
-        if wanted is None:
+        judged, best = _others(column, wanted, self.min_letters) if wanted else (0, np.zeros(0, dtype=np.int16))
+        names = {row: _name(_model().codes[best[row]]) for row in np.flatnonzero(best >= 0).tolist()}
+        names = {**_in_other_letters(column, wanted, self.min_letters), **names}
+        if not names:
             return
-        judged, best = _others(looked.rows[role], wanted, self.min_letters)
-        rows = np.flatnonzero(best >= 0)
-        if len(rows):
-            names = [_name(_model().codes[at]) for at in best[rows].tolist()]
-            counts = Counter(names).most_common()
-            told = ", ".join(f"{name} ({count:,})" for name, count in counts[:5]) + (
-                f" and {len(counts) - 5:,} more" if len(counts) > 5 else ""
-            )
-            which = "" if self.language else ", as nearly all texts are"
-            head = f"{rows_word(len(rows))} whose text{where} is not in {_name(wanted)}{which}"
-            message = f"{head}: {told}; {judged:,} texts were long enough to judge"
-            yield Hit(message, rows, [f"the text is in {name}, not in {_name(wanted)}" for name in names])
+        rows = np.array(sorted(names), dtype=np.int64)
+        counts = Counter(names.values()).most_common()
+        told = ", ".join(f"{name} ({count:,})" for name, count in counts[:5]) + (
+            f" and {len(counts) - 5:,} more" if len(counts) > 5 else ""
+        )
+        is_, others = (
+            (f"is not in {_name(wanted)}", f"not in {_name(wanted)}") if wanted else ("is in other letters", "the other texts are not")
+        )
+        which = "" if self.language else ", as nearly all texts are" if wanted else " than nearly all texts are"
+        so_many = f"; {judged:,} texts were long enough to judge their language" if wanted else ""
+        message = f"{rows_word(len(rows))} whose text{where} {is_}{which}: {told}{so_many}"
+        yield Hit(message, rows, [f"the text is in {names[row]}, {others}" for row in rows.tolist()])
 
 
 @dataclass(frozen=True)
@@ -174,7 +174,7 @@ def _model() -> Model:
 
 def _words(piece: pa.Array, min_letters: int) -> tuple[np.ndarray, pa.Array]:
     """The indices of the texts that are long enough, and their words without addresses, names of users, tags and digits."""
-    bare = pc.replace_substring_regex(pc.utf8_slice_codeunits(piece.fill_null(""), 0, 2 * READ), _NOT_WORDS, " ")
+    bare = words_of(piece, 2 * READ)
     letters = pc.utf8_length(pc.replace_substring_regex(bare, r"\PL+", ""))
     long = np.flatnonzero(pc.greater_equal(letters, min_letters).to_numpy(zero_copy_only=False))
     bare = pc.utf8_normalize(bare.take(pa.array(long)), form="NFC")
@@ -210,6 +210,21 @@ def _others(column: pa.ChunkedArray, wanted: str, min_letters: int) -> tuple[int
             best[at[doubtful[other]]] = first[other]
         parts.append(best)
     return judged, np.concatenate(parts)
+
+
+def _in_other_letters(column: pa.ChunkedArray, wanted: str | None, min_letters: int) -> dict[int, str]:
+    """Row -> what it is in, for texts of any length in letters that texts in the wanted language, or nearly all texts, do not have."""
+    suspects = not_latin(column)
+    if not len(suspects):
+        return {}
+    sample = some(column, evenly(np.arange(len(column)), SAMPLE))
+    if wanted:
+        long, words = _words(sample, min_letters)
+        sample = sample.take(pa.array(long[_model().chances(words, READ)[:, _model().codes.index(wanted)] >= SURE_OF_OTHER]))
+        if not len(sample):
+            return {}
+    rows, names = strangers(column, suspects, at_home(sample))
+    return dict(zip(rows.tolist(), names, strict=True))
 
 
 def _name(code: str) -> str:

@@ -19,7 +19,9 @@ from tunewright.data.audit.pieces import OURS, evenly, flags_of, picked, some
 from tunewright.data.audit.redaction import is_number
 
 FEWEST = 20
-"""Rows of a label under which chance alone could tell it."""
+"""Rows of a label, or of a value, under which chance alone could tell it."""
+RARE = 0.01
+"""Share of the rows under which a label of fewer than ``FEWEST`` rows, as a misspelt one, is not held against a column."""
 ROWS_A_VALUE = 5
 """Rows that a value of a column must have on average before it can tell anything of others."""
 BINS = 50
@@ -37,6 +39,7 @@ ASKED = 60
 """Tokens that all rows are asked for, at most."""
 LEFT = 0.2
 """What a column may leave of the mistakes that always saying the most frequent label would make."""
+BY_RANGE = "by the range that it falls into"
 _EDGE = "[.,;:!?\"'()]*"
 
 
@@ -54,7 +57,9 @@ class Shortcut(Rule):
     remedy: ClassVar = "Ask how it came into the table; take the token out of the texts, and never let the column become part of them"
 
     precision: float = Field(0.99, gt=0.5, le=1)
-    """Share of the rows with a token, or with the values of a column, that have the label which it tells."""
+    """Share of the rows with a token, or with the ranges or many values of a column, that have the label which it tells."""
+    few_values: float = Field(0.96, gt=0.5, le=1)
+    """The same for a column with few values: even a code that is wrong in 30 of 1,000 rows gives the label away."""
     coverage: float = Field(0.95, gt=0.5, le=1)
     """Share of the rows of a label in which a token must stand; of one that is no word, as ``ref#spam``, less is enough."""
 
@@ -67,16 +72,21 @@ class Shortcut(Rule):
 
     def _columns(self, looked: Looked) -> Iterator[Hit]:
         """Columns whose value, or whose form, tells the label of nearly every row of train."""
-        here = np.flatnonzero((looked.split == TRAIN) & (looked.whole_labels >= 0))
+        here, rare = _of_usual_labels(looked)
         labels = looked.whole_labels[here]
+        if len(here) < FEWEST or len(np.unique(labels)) < 2:
+            return
+        which = "training rows whose label is not rare" if rare else "training rows"
         roles = {role.name for role in looked.roles}
         for name in looked.rows.column_names:
-            if name in roles or name in OURS or len(here) < FEWEST:
+            if name in roles or name in OURS:
                 continue
             for how, codes in _readings(looked.rows[name], here):
                 right = _told_rightly(codes, labels)
-                if right >= self.precision and 1 - right <= LEFT * (1 - _share_of_most(labels)):
-                    yield Hit(f"column {name!r} tells the label of {100 * right:.1f} % of the training rows {how}{_twin(codes, labels)}")
+                few = how != BY_RANGE and len(np.unique(codes)) <= len(codes) / FEWEST
+                enough = min(self.few_values, self.precision) if few else self.precision
+                if right >= enough and 1 - right <= LEFT * (1 - _share_of_most(labels)):
+                    yield Hit(f"column {name!r} tells the label of {100 * right:.1f} % of the {which} {how}{_twin(codes, labels)}")
                     break
 
     def _tokens(self, looked: Looked, role: str) -> Iterator[Hit]:
@@ -104,6 +114,14 @@ class Shortcut(Rule):
         if told:
             more = f"; and so for {len(told) - 3:,} more labels" if len(told) > 3 else ""
             yield Hit("; ".join(told[:3]) + more, np.unique(np.concatenate(concerned)))
+
+
+def _of_usual_labels(looked: Looked) -> tuple[np.ndarray, bool]:
+    """The training rows with a label that is not rare; and whether there are others with one."""
+    here = np.flatnonzero((looked.split == TRAIN) & (looked.whole_labels >= 0))
+    labels = looked.whole_labels[here]
+    usual = np.bincount(labels)[labels] >= min(FEWEST, RARE * len(here))
+    return here[usual], not usual.all()
 
 
 def _members(looked: Looked, among: np.ndarray) -> dict[str, np.ndarray]:
@@ -159,7 +177,7 @@ def _readings(column: pa.ChunkedArray, rows: np.ndarray) -> Iterator[tuple[str, 
         yield "by its value", codes
     if is_number(kind) or pa.types.is_temporal(kind):
         ranks = np.argsort(np.argsort(flags_of(column, _numbers, np.float64)[rows], kind="stable"), kind="stable")
-        yield "by the range that it falls into", ranks * BINS // max(len(ranks), 1)
+        yield BY_RANGE, ranks * BINS // max(len(ranks), 1)
     elif (codes := _shared(flags_of(column, lambda piece: hashes(_form(piece)), np.uint64)[rows])) is not None:
         example = str(_form(some(column, rows[:1]))[0].as_py())
         yield f"by what it looks like without its digits, as {shown([example])[0]!r}", codes

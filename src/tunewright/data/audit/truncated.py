@@ -36,7 +36,7 @@ MORE_UNKNOWN, MORE_LETTERS = 0.1, 0.4
 DIFFERENT = 10
 """Different last words under which many texts end in the same way rather than being cut; of a few texts, half of them."""
 MOSTLY = 0.9
-"""Share of the texts of a length that must be more than there are near it, before all of them are named."""
+"""Share of the unfinished texts of a length that must be more than there are of a length near it, before all of them are named."""
 IN_DOTS, LONGER = 0.8, 0.2
 """Share of the texts ending in dots that are about as long as each other, before dots mean that they were cut; and how many texts may be
 longer, for each of them."""
@@ -48,11 +48,12 @@ _SAID = (
     r"(?i)\s*(?:\.\.\.|…)?\s*(?:[\[(<{](?:\.\.\.|…)?\s*(?:(?:(?:text|message|content|comment|e-?mail) )?(?:truncated|clipped|cut off)"
     r"|(?:(?:read|see|show|view) )?more|\+\d+ char(?:acter)?s)(?:\.\.\.|…)?\s*[\])>}]|(?:\.\.\.|…)\s*(?:read|see|show|view) more)[\s.]*$"
 )
-NONE, DOTS, SAID = range(3)
+_FINISHED = rf"[.!?。！？।]{_CLOSING}"
+NONE, FINISHED, DOTS, SAID = range(4)
 
 
 class TruncatedText(Rule):
-    """Texts that were cut before they came here: many of one length that end in mid-word or in dots, or any that say so, as ``[truncated]``."""
+    """Texts that were cut before they came here: many of one length that end in mid-word or dots, or any that say so, as ``[more]``."""
 
     cost: ClassVar = "one pass over the texts, in Arrow, and a look at the words of 5,000 of them"
     remedy: ClassVar = "Export the texts again from where they are whole"
@@ -84,7 +85,7 @@ class Ends:
         characters: of the text in front of the mark of a cut, if there is one.
         bytes: of the same.
         words: uint64, hash of the last word in front of it; 0 where there is no letter.
-        marks: what stands behind it: ``NONE``, ``DOTS``, ``SAID``.
+        marks: what the text ends in: ``DOTS``, words of a cut (``SAID``), the sign that a sentence is ``FINISHED``, ``NONE`` of them.
     """
 
     characters: np.ndarray
@@ -102,7 +103,8 @@ class Ends:
 def _ends(piece: pa.Array) -> tuple[np.ndarray, ...]:
     piece = piece.fill_null("")
     tail = pc.utf8_slice_codeunits(piece, -TAIL)
-    marks, bare = np.zeros(len(piece), dtype=np.uint8), tail
+    bare = tail
+    marks = np.where(pc.match_substring_regex(tail, _FINISHED).to_numpy(zero_copy_only=False), FINISHED, NONE).astype(np.uint8)
     for mark, pattern in ((DOTS, _DOTS), (SAID, _SAID)):
         found = pc.match_substring_regex(tail, pattern)
         if pc.any(found).as_py():
@@ -115,7 +117,7 @@ def _ends(piece: pa.Array) -> tuple[np.ndarray, ...]:
 
 def _at_lengths(column: pa.ChunkedArray, ends: Ends, lengths: np.ndarray, unit: str) -> list[tuple[np.ndarray, str, str]]:
     """Texts cut at a length at which far more end as a cut text does than near it: their rows, the length, what tells it."""
-    marked = ends.marks > NONE
+    marked = ends.marks >= DOTS
     letter = marked | (ends.words > 0)
     unknown = marked | (letter & ~np.isin(ends.words, _known(column)))
     cuts = []
@@ -124,7 +126,7 @@ def _at_lengths(column: pa.ChunkedArray, ends: Ends, lengths: np.ndarray, unit: 
         more = [flags[here].mean() - flags[~here & (lengths > 0)].mean() if (~here).any() else 0.0 for flags in (unknown, letter)]
         if more[0] < MORE_UNKNOWN and more[1] < MORE_LETTERS:
             continue
-        rows = _named(lengths, length, (np.ones(len(lengths), dtype=bool), letter, unknown))
+        rows = _named(lengths, length, (ends.marks != FINISHED, letter, unknown))
         different = np.unique(np.concatenate([hashes(piece) for piece in picked(column, rows)]))
         if len(different) >= FEWEST_AT_LIMIT and len(np.unique(ends.words[rows])) >= min(DIFFERENT, len(rows) / 2):
             told = "many are exactly so long and end in mid-word" + (" or in a mark of a cut" if marked[rows].any() else "")
@@ -145,7 +147,7 @@ def _steep(lengths: np.ndarray, flags: np.ndarray) -> list[int]:
 
 
 def _named(lengths: np.ndarray, length: int, groups: tuple[np.ndarray, ...]) -> np.ndarray:
-    """The rows of this length in the first group in which hardly any can be a whole text, as it has so few of a length near it; or the last."""
+    """Rows of this length in the first group in which hardly any is a whole text, as it has so few of a length near it; or the last."""
     most = int(lengths.max(initial=0))
     for flags in groups:
         counts = _counts(lengths, flags)
@@ -169,12 +171,12 @@ def _near(counts: np.ndarray, length: int, most: int) -> float:
 
 def _about_a_length(ends: Ends) -> list[tuple[np.ndarray, str, str]]:
     """Texts that end in dots and are about as long as each other, where hardly any is longer."""
-    dots = np.flatnonzero(ends.marks > NONE)
+    dots = np.flatnonzero(ends.marks >= DOTS)
     counts = np.bincount(ends.characters[dots], minlength=1)
     sums = np.concatenate([[0], np.cumsum(counts)])
     within = sums[1:] - sums[np.maximum(np.arange(len(counts)) - NEAR, 0)]
     last = int(within.argmax())
-    rows = dots[(ends.characters[dots] <= last) & (ends.characters[dots] > last - NEAR)]
+    rows = dots[(ends.characters[dots] <= last) & (ends.characters[dots] >= last - NEAR)]
     longer = int((ends.characters > last).sum())
     if last < SHORTEST or len(rows) < max(FEWEST, IN_DOTS * len(dots)) or longer > LONGER * len(rows):
         return []
