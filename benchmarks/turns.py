@@ -25,6 +25,8 @@ class Clock:
         self.seconds = 0.0
         self.processor_seconds = 0.0
         self.rows = 0
+        self.over = False
+        """Whether the program is asked to train no more."""
         self._since = self._processor_since = 0.0
         self._next = POINT_ROWS
 
@@ -33,7 +35,7 @@ class Clock:
         self._wait()
 
     def trained(self, rows: int, score: Callable[[], float]) -> None:
-        """Call after each optimizer step; at a point the clock stops, the model is scored, and the turn passes on."""
+        """Call after each optimizer step; at a point the clock stops, the model is scored, and the turn passes on. Then ask ``over``."""
         self.rows += rows
         if self.rows < self._next:
             return
@@ -54,7 +56,7 @@ class Clock:
         print("POINT " + json.dumps(value), flush=True)
 
     def _wait(self) -> None:
-        sys.stdin.readline()
+        self.over = sys.stdin.readline() == "end\n"
         self._since, self._processor_since = time.monotonic(), time.process_time()
 
 
@@ -84,10 +86,10 @@ class Side:
         self.points: list[dict[str, Any]]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
-    def turn(self) -> None:
-        """Let it train to its next point, and hear of it."""
+    def turn(self, go: bool = True) -> None:
+        """Let it train to its next point, and hear of it; or let it end, with its score on the test rows."""
         assert self._process.stdin and self._process.stdout
-        self._process.stdin.write("go\n")
+        self._process.stdin.write("go\n" if go else "end\n")
         self._process.stdin.flush()
         for line in self._process.stdout:
             if line.startswith("POINT "):

@@ -47,6 +47,7 @@ def main(base: str, train: str, validation: str, test: str, precision: str) -> N
     class Points(TrainerCallback):
         def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
             clock.trained(32, lambda: accuracy(model, tokenizer, splits[1], names, 64))
+            control.should_training_stop = control.should_training_stop or clock.over
 
     with tempfile.TemporaryDirectory() as out:
         arguments = TrainingArguments(

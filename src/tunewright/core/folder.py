@@ -76,6 +76,23 @@ def read_json(path: Path, made_by: str = "tunewright run") -> Any:
 
 
 @contextmanager
+def writable(path: Path) -> Iterator[None]:
+    """Tell what the system says of a place that cannot be written in the words of an error that the user can mend.
+
+    Raises:
+        UserError: in the place of an ``OSError``.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise UserError(
+            f"{path} cannot be written ({error.strerror or error})",
+            "",
+            "Choose another place with output_dir (or --set output_dir=...), or make room there",
+        ) from error
+
+
+@contextmanager
 def whole(path: Path) -> Iterator[Path]:
     """Yield a name beside ``path`` to write a file or a folder to; it takes the place of ``path`` when the block ends well.
 
@@ -84,19 +101,14 @@ def whole(path: Path) -> Iterator[Path]:
     """
     half = path.with_name(f".{path.name}.{uuid4().hex[:8]}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield half
-        _flush(half)
-        if half.is_dir() and path.exists():
-            shutil.rmtree(path)
-        half.replace(path)
-        _flush_folder(path.parent)
-    except OSError as error:
-        raise UserError(
-            f"{path} cannot be written ({error.strerror or error})",
-            "",
-            "Choose another place with output_dir (or --set output_dir=...), or make room there",
-        ) from error
+        with writable(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            yield half
+            _flush(half)
+            if half.is_dir() and path.exists():
+                shutil.rmtree(path)
+            half.replace(path)
+            _flush_folder(path.parent)
     except UserError:
         raise
     except Exception as error:

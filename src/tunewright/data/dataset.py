@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tunewright.core.errors import UserError, hint
-from tunewright.core.folder import clear_halves, file_hash, read_json, tree_hashes, whole, write_json, write_text
+from tunewright.core.folder import clear_halves, file_hash, read_json, tree_hashes, whole, writable, write_json, write_text
 from tunewright.core.schema import SPLITS, Finding, Numbers, Places
 from tunewright.data.audit import RULES, RULES_VERSION
 from tunewright.data.card import card
@@ -324,14 +324,18 @@ def beside_others(folder: Path) -> Iterator[None]:
     """Write to a folder in which others may write too. Who comes when nobody writes clears away what a kill left there.
 
     The kernel keeps the list of who writes, and strikes out a process that ends, however it ends.
+
+    Raises:
+        UserError: the folder cannot be made.
     """
     try:
         import fcntl
     except ImportError:  # not Unix: what a kill left stays
         yield
         return
-    folder.mkdir(parents=True, exist_ok=True)
-    handle = os.open(folder, os.O_RDONLY)
+    with writable(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = os.open(folder, os.O_RDONLY)
     try:
         with suppress(OSError):
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
