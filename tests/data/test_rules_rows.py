@@ -1,6 +1,5 @@
 """Rules about single rows: characters, markup, lengths, languages."""
 
-import importlib.util
 import random
 
 import numpy as np
@@ -255,17 +254,14 @@ ENGLISH = [
     "Could you please tell me how I can change the address of my account before Friday",
     "My card was charged twice for the same order and I would like to have the money back",
 ]
-needs_languages = pytest.mark.skipif(importlib.util.find_spec("py3langid") is None, reason="py3langid is not installed")
 
 
-@needs_languages
 def test_a_text_in_another_language_than_the_rest_is_told_with_its_language():
     (hit,) = hits("wrong-language", tickets([*ENGLISH * 10, GERMAN, "C'est la vie", None]))
     assert hit.rows.tolist() == [40]
     assert hit.reasons == ["the text is in German, not in English"] and "not in English, as nearly all texts are: German (1)" in hit.message
 
 
-@needs_languages
 def test_the_recipe_may_name_the_language():
     (hit,) = hits("wrong-language", tickets([*ENGLISH, GERMAN]), language="de")
     assert hit.rows.tolist() == [0, 1, 2, 3]
@@ -273,14 +269,12 @@ def test_the_recipe_may_name_the_language():
         hits("wrong-language", tickets(ENGLISH), language="xx")
 
 
-@needs_languages
 def test_a_table_of_many_languages_is_told_and_none_is_wrong():
     french = "Bonjour, ma commande n'est toujours pas arrivée et personne ne répond à mes messages depuis lundi"
     (hit,) = hits("wrong-language", tickets([*ENGLISH, GERMAN, GERMAN, french, french]))
     assert hit.told_only and not len(hit.rows) and "no language has most of the texts: English (50 %)" in hit.message
 
 
-@needs_languages
 def test_slang_short_texts_names_and_links_are_not_judged():
     texts = [
         "omg lol gr8 c u 2nite",
@@ -292,7 +286,6 @@ def test_slang_short_texts_names_and_links_are_not_judged():
     assert hits("wrong-language", tickets([*ENGLISH * 10, *texts])) == []
 
 
-@needs_languages
 @pytest.mark.parametrize(
     ("text", "what"),
     [
@@ -313,7 +306,6 @@ def test_a_few_words_in_other_letters_are_told(text, what):
     assert f"not in English, as nearly all texts are: {what} (1)" in hit.message
 
 
-@needs_languages
 @pytest.mark.parametrize(
     "text",
     [
@@ -331,7 +323,6 @@ def test_a_quoted_word_a_name_a_face_or_an_emoji_is_no_other_language(text):
     assert hits("wrong-language", tickets([*ENGLISH * 10, text])) == []
 
 
-@needs_languages
 def test_letters_that_the_table_is_written_in_are_no_strangers_and_latin_ones_never():
     russian = "Я заказал новый принтер три недели назад, и он до сих пор не пришёл ко мне домой"
     japanese = "先週プリンターを注文しましたが、まだ届いていません。いつ届くのか教えていただけますでしょうか。"
@@ -343,7 +334,6 @@ def test_letters_that_the_table_is_written_in_are_no_strangers_and_latin_ones_ne
     assert hit.rows.tolist() == [40]
 
 
-@needs_languages
 def test_all_texts_at_once_get_the_chances_that_the_package_gives_to_each():
     from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
@@ -353,16 +343,6 @@ def test_all_texts_at_once_get_the_chances_that_the_package_gives_to_each():
     for text, found in zip(texts, chances, strict=True):
         assert languages._model().codes[int(found.argmax())] == one.classify(text)[0] or not text
         assert abs(float(found.max()) - one.classify(text)[1]) < 1e-3
-
-
-def test_without_the_package_that_is_told_once_and_only_a_named_language_stops(monkeypatch):
-    monkeypatch.setattr(languages, "find_spec", lambda name: None)
-    (hit,) = hits("wrong-language", tickets(ENGLISH))
-    assert hit.told_only and "py3langid is not installed" in hit.message
-    letters = hits("wrong-language", tickets([*ENGLISH, "Где мой заказ?"]))[1]
-    assert letters.message == "1 row whose text is in other letters than nearly all texts are: Cyrillic letters (1)"
-    with pytest.raises(UserError, match="pip install"):
-        hits("wrong-language", tickets(ENGLISH), language="en")
 
 
 def test_a_pair_is_looked_at_on_both_sides():

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from importlib.util import find_spec
 from typing import Any, ClassVar
 
 import numpy as np
@@ -19,7 +18,6 @@ from tunewright.data.audit.base import Hit, Looked, Rule, rows_word
 from tunewright.data.audit.pieces import evenly, picked, pieces_of, some
 from tunewright.data.audit.scripts import at_home, not_latin, strangers, words_of
 
-EXTRA = "data"
 GLANCE, READ = 80, 240
 """Bytes of a text that are looked at, and of those that do not begin in the wanted language."""
 BATCH = 4_000
@@ -54,16 +52,7 @@ class WrongLanguage(Rule):
     """Letters that a text must have before its language is judged; of letters that the other texts do not have at all, 4 are enough."""
 
     def look(self, looked: Looked) -> Iterator[Hit]:
-        if find_spec("py3langid") is None:
-            how = f"pip install 'tunewright[{EXTRA}]'"
-            if self.language:
-                raise UserError(
-                    "data.rules.wrong-language.language is set, but py3langid, which knows languages, is not installed",
-                    "",
-                    f"Install it: {how}",
-                )
-            yield Hit(f"nobody looked at the languages of the texts: py3langid is not installed ({how})", told_only=True)
-        elif self.language and self.language not in _model().codes:
+        if self.language and self.language not in _model().codes:
             raise UserError(
                 f"data.rules.wrong-language.language: {self.language!r} is no language that is known", hint(self.language, _model().codes)
             )
@@ -71,8 +60,8 @@ class WrongLanguage(Rule):
             yield from self._look_at(looked.rows[role], f" of {role!r}" if len(looked.text_roles) > 1 else "")
 
     def _look_at(self, column: pa.ChunkedArray, where: str) -> Iterator[Hit]:
-        wanted, known = self.language, find_spec("py3langid") is not None
-        if wanted is None and known:
+        wanted = self.language
+        if wanted is None:
             shares = _shares(column, self.min_letters)
             wanted = next((code for code, share in shares.items() if share >= MAJORITY), None)
             if wanted is None and shares:
