@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tunewright.data.clusters import Labels
-from tunewright.data.folds import ALWAYS_TRAINED, folds, folds_by_time, trained_on
+from tunewright.data.splits.clusters import Labels
+from tunewright.data.splits.folds import ALWAYS_TRAINED, folds, folds_by_time, trained_on
 
 
 def single(labels):

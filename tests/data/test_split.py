@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tunewright.core.schema import SPLITS
-from tunewright.data.clusters import Labels, united
-from tunewright.data.split import by_time, stratified, whole_sizes
-from tunewright.data.spread import quotas
+from tunewright.data.splits.clusters import Labels, united
+from tunewright.data.splits.split import by_time, stratified, whole_sizes
+from tunewright.data.splits.spread import quotas
 
 TENTHS = {"validation": 0.1, "test": 0.1}
 

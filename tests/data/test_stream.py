@@ -21,11 +21,11 @@ from tunewright.data.audit import RULES
 from tunewright.data.audit.apply import chosen
 from tunewright.data.audit.base import Looked, Services
 from tunewright.data.audit.on_the_fly import HeldOut, Memory, marks, text_hashes
-from tunewright.data.blocks import Audited, BlockAudit
 from tunewright.data.prepare import prepare
-from tunewright.data.seen import Seen, both
 from tunewright.data.settings import DataSettings
-from tunewright.data.stream import Block, Mark, RowStream, open_stream
+from tunewright.data.streams.blocks import Audited, BlockAudit
+from tunewright.data.streams.seen import Seen, both
+from tunewright.data.streams.stream import Block, Mark, RowStream, open_stream
 from tunewright.tasks.text_classification import TextClassification
 
 NAMES = ("billing", "delivery", "account")

@@ -301,10 +301,10 @@ from pathlib import Path
 import numpy as np
 from tunewright.data.audit.apply import chosen
 from tunewright.data.audit.on_the_fly import HeldOut, Memory
-from tunewright.data.blocks import BlockAudit
-from tunewright.data.feed import Feed, Shuffle
-from tunewright.data.ledger import Ledger
-from tunewright.data.stream import Mark, open_stream
+from tunewright.data.streams.blocks import BlockAudit
+from tunewright.data.streams.feed import Feed, Shuffle
+from tunewright.data.streams.ledger import Ledger
+from tunewright.data.streams.stream import Mark, open_stream
 from tunewright.tasks.base import Encoded
 from tunewright.tasks.text_classification import TextClassification
 

@@ -27,7 +27,6 @@ from tunewright.data.audit.near_duplicates import NearDuplicate
 from tunewright.data.audit.personal import redactions, without_private
 from tunewright.data.audit.redaction import Redaction
 from tunewright.data.bad import BadRows
-from tunewright.data.clusters import Labels, united
 from tunewright.data.columns import in_roles, stacked, wanted_columns
 from tunewright.data.dataset import Content, Dataset, write
 from tunewright.data.keys import group_codes, times
@@ -37,7 +36,8 @@ from tunewright.data.read import require_columns
 from tunewright.data.settings import DataSettings
 from tunewright.data.shelf import BATCH_ROWS, only, remade, shelved, taken
 from tunewright.data.source import Source, prepared_folder, read_source
-from tunewright.data.split import Divided, by_time, stratified
+from tunewright.data.splits.clusters import Labels, united
+from tunewright.data.splits.split import Divided, by_time, stratified
 from tunewright.data.summary import summary
 from tunewright.tasks import TASKS
 from tunewright.tasks.base import Task

@@ -18,7 +18,7 @@ from tunewright.data.audit.redaction import Redaction
 from tunewright.data.origins import Origins
 from tunewright.data.settings import DataSettings
 from tunewright.data.source import Source
-from tunewright.data.split import Divided
+from tunewright.data.splits.split import Divided
 from tunewright.tasks import TASKS
 from tunewright.tasks.base import Task
 

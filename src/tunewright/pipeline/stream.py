@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
     from tunewright.data.audit.base import Looked
     from tunewright.data.audit.on_the_fly import HeldOut, Memory
-    from tunewright.data.blocks import BlockAudit
     from tunewright.data.dataset import Dataset
-    from tunewright.data.feed import Step
-    from tunewright.data.ledger import Ledger
-    from tunewright.data.stream import RowStream
+    from tunewright.data.streams.blocks import BlockAudit
+    from tunewright.data.streams.feed import Step
+    from tunewright.data.streams.ledger import Ledger
+    from tunewright.data.streams.stream import RowStream
     from tunewright.pipeline.resolve import Reasons
     from tunewright.pipeline.train import Plan
     from tunewright.tasks.base import Encoded, Task
@@ -47,7 +47,7 @@ def to_prepare(recipe: Recipe, where: Path) -> DataSettings:
     if not isinstance(settings.streaming, StreamSettings):
         return settings
     from tunewright.data.source import name_of, prepared_folder
-    from tunewright.data.stream import open_stream
+    from tunewright.data.streams.stream import open_stream
 
     if folder := prepared_folder(settings.source, where):
         raise UserError(
@@ -115,7 +115,7 @@ def with_steps(recipe: Recipe, reasons: Reasons, where: Path, dataset: Any) -> t
 
 def _epoch_rows(recipe: Recipe, where: Path, dataset: Any) -> int:
     """Training rows of a pass: those that were prepared, and of those behind them the share that the audit left of the first ones."""
-    from tunewright.data.stream import open_stream
+    from tunewright.data.streams.stream import open_stream
 
     streaming = recipe.data.streaming
     assert isinstance(streaming, StreamSettings)
@@ -138,9 +138,9 @@ def _made(settings: DataSettings) -> list[str]:
 
 def steps_of(run: Path, plan: Plan, position: Mapping[str, Any] | None) -> Iterator[Step]:
     """The steps of a run that streams, from a position on; what is found on the way goes into its folder."""
-    from tunewright.data.feed import Feed, Shuffle
-    from tunewright.data.ledger import Ledger
-    from tunewright.data.stream import Mark, open_stream
+    from tunewright.data.streams.feed import Feed, Shuffle
+    from tunewright.data.streams.ledger import Ledger
+    from tunewright.data.streams.stream import Mark, open_stream
     from tunewright.pipeline.train import micro_rows
 
     recipe, settings = plan.recipe, plan.recipe.data
@@ -199,8 +199,8 @@ def with_stream(facts: Mapping[str, Any], run: Path, plan: Plan, epochs: float) 
         plan: of the run.
         epochs: passes over the source.
     """
-    from tunewright.data.ledger import Ledger, added
-    from tunewright.data.stream import open_stream
+    from tunewright.data.streams.ledger import Ledger, added
+    from tunewright.data.streams.stream import open_stream
 
     settings, streaming = plan.recipe.data, plan.recipe.data.streaming
     assert isinstance(streaming, StreamSettings)
@@ -252,14 +252,14 @@ def _told(streamed: Mapping[str, Any], prepared: int, first_alone: Sequence[str]
 
 def finish(run: Path) -> None:
     """Let go of what only a run that goes on needs of its stream."""
-    from tunewright.data.ledger import Ledger
+    from tunewright.data.streams.ledger import Ledger
 
     Ledger(run / FOLDER).finish()
 
 
 def _audit(plan: Plan, memory: Memory) -> BlockAudit:
     from tunewright.data.audit.apply import chosen
-    from tunewright.data.blocks import BlockAudit
+    from tunewright.data.streams.blocks import BlockAudit
     from tunewright.pipeline.services import services_for
 
     settings, dataset = plan.recipe.data, plan.dataset
@@ -281,7 +281,7 @@ def _beginning(plan: Plan, rows: RowStream, ledger: Ledger) -> tuple[Memory, dic
 
     from tunewright.data.audit.apply import chosen
     from tunewright.data.audit.on_the_fly import HeldOut, Memory, marks, where_it_looks
-    from tunewright.data.blocks import content, must_be
+    from tunewright.data.streams.blocks import content, must_be
 
     settings, dataset = plan.recipe.data, plan.dataset
     streaming = settings.streaming
@@ -339,7 +339,7 @@ def _held_out(plan: Plan, audit: BlockAudit, made: Looked) -> HeldOut:
     from tunewright.data.audit.on_the_fly import HeldOut, group_hashes, text_hashes
     from tunewright.data.read import read
     from tunewright.data.source import found
-    from tunewright.data.stream import Block, Mark
+    from tunewright.data.streams.stream import Block, Mark
 
     settings = plan.recipe.data
     source, group = settings.source, _group_column(settings, plan.dataset)

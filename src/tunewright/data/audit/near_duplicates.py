@@ -10,7 +10,7 @@ from pydantic import Field
 
 from tunewright.core.schema import SPLITS, Compact, Places
 from tunewright.data.audit.base import TRAIN, Hit, Looked, Rule, rows_word
-from tunewright.data.clusters import numbered, united
+from tunewright.data.splits.clusters import numbered, united
 
 SHOWN = 60
 """Characters of a text that a message shows."""

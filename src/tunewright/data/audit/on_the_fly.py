@@ -22,7 +22,7 @@ from tunewright.data.audit.near_duplicates import LeakNear
 from tunewright.data.audit.normal import hashes, normal
 from tunewright.data.audit.rows import LabelNotLearned
 from tunewright.data.audit.variants import LabelVariant, spellings
-from tunewright.data.seen import Seen, both
+from tunewright.data.streams.seen import Seen, both
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from itertools import combinations
 
 import numpy as np
 
-from tunewright.data.clusters import Clusters
+from tunewright.data.splits.clusters import Clusters
 
 MOST_TURNS, MOST_SWAPPED, MOST_KINDS = 200, 4096, 300
 """Rounds of swaps that even out several labels; rows that change places in one round, and kinds of rows that are tried, at most."""

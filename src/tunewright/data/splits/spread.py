@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from tunewright.data.clusters import Clusters
-from tunewright.data.swap import bring_sizes_nearer, even_out
+from tunewright.data.splits.clusters import Clusters
+from tunewright.data.splits.swap import bring_sizes_nearer, even_out
 
 FEW = 3
 """Clusters that a part should have at least: one customer alone is no test. A cluster that leaves no room for others stays in train."""

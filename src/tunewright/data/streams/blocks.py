@@ -20,8 +20,8 @@ from tunewright.data.audit.on_the_fly import Memory, StreamedLeak, marks, on_the
 from tunewright.data.audit.personal import redactions, without_private
 from tunewright.data.columns import in_roles
 from tunewright.data.read import BadRow, require_columns
-from tunewright.data.seen import both
-from tunewright.data.stream import Block
+from tunewright.data.streams.seen import both
+from tunewright.data.streams.stream import Block
 from tunewright.tasks.base import Task
 
 QUOTED = 5

@@ -13,9 +13,9 @@ import numpy as np
 from tunewright.core.chance import array_generator
 from tunewright.core.schema import Row
 from tunewright.data.batch import shuffled
-from tunewright.data.blocks import Audited, BlockAudit
-from tunewright.data.ledger import Ledger
-from tunewright.data.stream import Block, Mark, RowStream
+from tunewright.data.streams.blocks import Audited, BlockAudit
+from tunewright.data.streams.ledger import Ledger
+from tunewright.data.streams.stream import Block, Mark, RowStream
 from tunewright.tasks.base import Encoded
 
 Piece = Mapping[str, Any]

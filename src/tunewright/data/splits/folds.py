@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from tunewright.core.chance import array_generator
-from tunewright.data.clusters import Clusters, Labels
-from tunewright.data.split import borders, moments
-from tunewright.data.spread import rounded, spread
+from tunewright.data.splits.clusters import Clusters, Labels
+from tunewright.data.splits.split import borders, moments
+from tunewright.data.splits.spread import rounded, spread
 
 ALWAYS_TRAINED = -1
 """The fold of rows that are held out nowhere: with times, the oldest block, and rows without a time."""

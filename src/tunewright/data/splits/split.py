@@ -10,8 +10,8 @@ import numpy as np
 from tunewright.core.chance import array_generator
 from tunewright.core.schema import SPLITS
 from tunewright.data.audit.base import rows_word
-from tunewright.data.clusters import Clusters, Labels, numbered
-from tunewright.data.spread import spread
+from tunewright.data.splits.clusters import Clusters, Labels, numbered
+from tunewright.data.splits.spread import spread
 
 
 @dataclass(frozen=True)

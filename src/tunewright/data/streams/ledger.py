@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 
 from tunewright.core.errors import UserError
 from tunewright.core.folder import clear_halves, read_json, whole, write_bytes, write_json
-from tunewright.data.blocks import Audited
-from tunewright.data.stream import Block, Mark
+from tunewright.data.streams.blocks import Audited
+from tunewright.data.streams.stream import Block, Mark
 
 BLOCKS, QUARANTINE, MARKS, BEGIN = "blocks", "quarantine", "marks", "begin.json"
 
