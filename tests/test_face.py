@@ -102,7 +102,8 @@ def test_a_dataset_is_prepared_from_rows_in_memory(base: Path, tmp_path: Path) -
 
 
 def test_splits_may_be_tables_in_memory_too(base: Path, tmp_path: Path) -> None:
-    pandas = pytest.importorskip("pandas")
+    import pandas
+
     source = {"train": pandas.DataFrame(tiny.rows(40)), "test": pandas.DataFrame(tiny.rows(12, seed=1))}
     dataset = tunewright.prepare(asked(base, output_dir=str(tmp_path), data={"source": source}))
     assert dataset.rows("test").num_rows == 12
