@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.data.test_rules_rows import needs_languages
 from tunewright.data.audit import RULES
 from tunewright.data.prepare import _looked
 from tunewright.data.settings import DataSettings
@@ -22,7 +21,7 @@ EXPECTED = {
     "rotten_tomatoes": {"wrong-language": 54},
 }
 
-pytestmark = [needs_languages, pytest.mark.skipif("TUNEWRIGHT_DATA" not in os.environ, reason="the public sets are not here")]
+pytestmark = pytest.mark.skipif("TUNEWRIGHT_DATA" not in os.environ, reason="the public sets are not here")
 
 
 @pytest.mark.parametrize("name", EXPECTED)
