@@ -14,7 +14,6 @@ from tunewright.core.schema import Row
 from tunewright.model.build import SPECIALIST
 from tunewright.tasks import TASKS
 from tunewright.tasks.base import Answer, Encoded, Task
-from tunewright.tasks.collate import Collate
 
 if TYPE_CHECKING:
     from torch import nn
@@ -40,7 +39,7 @@ class Predictor:
     ) -> None:
         self.model, self.tokenizer, self.task = model, tokenizer, task
         self.max_tokens, self.batch_size = max_tokens, batch_size
-        self._collate = Collate(tokenizer, task.labels_pad)
+        self._collate = task.collate(tokenizer)
         self._roles = roles
 
     @classmethod

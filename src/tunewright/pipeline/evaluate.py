@@ -64,7 +64,7 @@ def evaluate(run: Path, command: str) -> dict[str, Any]:
         metrics[split] = _scores(predictor, rows, answers, extra, recipe)
         _write(run, split, predictor, rows, answers)
         asked[split] = rows, answers
-    metrics |= _details(predictor, *asked["test"])
+    metrics |= predictor.task.details(predictor.task.outcome(*asked["test"]))
     metrics["baselines"] = _baselines(predictor, dataset, recipe, asked)
     metrics["excluded"] = {"test_without_label": facts.get("test_without_label", 0), "never_trained": facts.get("never_trained", {})}
     speed = {"predict_rows_per_second": round(len(asked["test"][0]) / seconds, 2), "evaluate_seconds": round(time.monotonic() - began, 2)}
@@ -101,21 +101,6 @@ def _write(run: Path, split: str, predictor: Predictor, rows: Sequence[Row], ans
     from tunewright.evaluate.quality import write_predictions
 
     write_predictions(run / "predictions" / f"{split}.parquet", predictor.task, rows, answers)
-
-
-def _details(predictor: Predictor, rows: Sequence[Row], answers: Sequence[Answer]) -> dict[str, Any]:
-    from tunewright.metrics.classes import NEVER_TRAINED, confusion, counts
-
-    outcome: Any = predictor.task.outcome(rows, answers)
-    found: dict[str, Any] = {"support": {name: int(number) for name, number in counts(outcome).items()}}
-    if outcome.multi_label:
-        task: Any = predictor.task
-        found["thresholds"] = dict(zip(task.labels, task.thresholds, strict=True))
-    else:
-        matrix = confusion(outcome)
-        names = list(outcome.names)
-        found["confusion"] = {"labels": names + [NEVER_TRAINED] * (len(matrix) - len(names)), "matrix": matrix.tolist()}
-    return found
 
 
 def _baselines(predictor: Predictor, dataset: Dataset, recipe: Recipe, asked: dict[str, tuple[list[Row], list[Answer]]]) -> dict[str, Any]:
