@@ -119,6 +119,10 @@ class Task(Config):
         """Wanted and answered side by side, ready to be measured and resampled."""
         raise NotImplementedError
 
+    def same_rows(self, one: Any, other: Any) -> bool:
+        """Whether two outcomes are over the same rows in the same order, as far as what they wanted tells."""
+        raise NotImplementedError
+
     def measure(self, outcome: Any) -> dict[str, float]:
         """Every score of an outcome, by name."""
         raise NotImplementedError

@@ -189,6 +189,11 @@ class TextClassification(Task):
             return np.array([one or [0.0] * len(ids) for one in found], dtype=bool).reshape(-1, len(ids))
         return np.array([-1 if one is None else one for one in found], dtype=np.int64)
 
+    def same_rows(self, one: ClassOutcome, other: ClassOutcome) -> bool:
+        import numpy as np
+
+        return one.names == other.names and np.array_equal(one.wanted, other.wanted)
+
     def measure(self, outcome: ClassOutcome) -> dict[str, float]:
         from tunewright.metrics.classes import measure
 
