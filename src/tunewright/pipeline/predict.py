@@ -156,7 +156,7 @@ def _asked(chunk: Chunk, specialist: Predictor, source: str, trained: Mapping[st
     roles = [role for role in specialist.task.roles() if role.name in columns]
     table = chunk.rows.select([*dict.fromkeys(columns.values()), "_file", "_row"])
     try:
-        named = in_roles(table, roles, columns, None)
+        named = in_roles(table, roles, columns)
     except UserError as error:
         raise UserError(error.found, error.wanted, _name_it(columns)) from None
     every = np.arange(len(table))

@@ -22,15 +22,20 @@ Answer = Mapping[str, Any]
 """What the model says of one row, in the words of the table: for a classifier ``{"label": ..., "probabilities": {name: p}}``."""
 
 
+Kind = Literal["text", "label", "labels", "number"]
+"""What the values of a role are in a prepared dataset: a string; a label name; a list of label names; a float64."""
+
+
 @dataclass(frozen=True)
 class Role:
     """A part that a column of the table plays."""
 
     name: str
-    kind: Literal["text", "label", "labels"]
-    """What its values are in a prepared dataset: a string; a label name; a list of label names."""
+    kind: Kind
     meaning: str
     needed: bool = True
+    separator: str | None = None
+    """Of labels: what stands between several in one cell; left out, it is found out."""
 
 
 @dataclass(frozen=True)

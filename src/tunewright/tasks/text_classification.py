@@ -49,10 +49,12 @@ class TextClassification(Task):
         return self
 
     def roles(self) -> tuple[Role, ...]:
+        several = Role("label", "labels", "the label names", separator=self.separator)
+        label = several if self.multi_label else Role("label", "label", "the label")
         return (
             Role("text", "text", "the text to classify"),
             Role("text_pair", "text", "a second text, when a pair is classified", needed=False),
-            Role("label", "labels" if self.multi_label else "label", "the label names" if self.multi_label else "the label"),
+            label,
         )
 
     def default_criterion(self) -> str:
