@@ -76,6 +76,11 @@ class Course:
         tell(self.watchers, "fit_start", run)
         self._states()
 
+    def before_step(self) -> None:
+        """Let the job decide which weights need a gradient in the step that begins."""
+        if self.job.before_step:
+            self.job.before_step(self.run.step / self.run.total_steps)
+
     def count(self, batches: Sequence[Mapping[str, Any]]) -> Tensor:
         """Labelled items of a step: of these micro-batches and those of all processes."""
         own = torch.tensor(sum(self.job.count(batch) for batch in batches if EMPTY not in batch), device=self._device)
@@ -124,6 +129,8 @@ class Course:
         """Count a step, tell the watchers, and decide what comes after it: ``run.evaluate``, ``run.save``, ``run.stop``."""
         run, settings = self.run, self.job.settings
         run.step, run.epoch, run.seconds = run.step + 1, epoch, self._clock()
+        if self.job.before_step:
+            self.job.before_step(1.0)
         tell(self.watchers, "step_end", run)
         self.agree()
         every, last = settings.evaluate_every or self.epoch_steps, run.step >= run.total_steps

@@ -71,7 +71,7 @@ class _Trainer(Trainer):
     def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
         if self.optimizer is None:
             owner = cast(nn.Module, model or self.model)
-            self.optimizer = self.job.settings.optimizer.make(groups(owner, self.job.settings, self.job.head_weights))
+            self.optimizer = self.job.settings.optimizer.make(groups(self.job, owner))
         return self.optimizer
 
     def create_scheduler(self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None) -> Any:
@@ -152,6 +152,9 @@ class _Bridge(TrainerCallback):
     def on_epoch_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         if not self.trainer.streamed:
             self.trainer.share.epoch = state.global_step // self.trainer.share.steps
+
+    def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self.course.before_step()
 
     def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self.course.before_update(self.trainer.grad_norm, self.trainer._get_learning_rate(), scaled=args.fp16)

@@ -29,6 +29,7 @@ def updates(
     """The loop: one update for each step, which is yielded when it is done, as the epochs that are over by then."""
     clip = course.job.settings.clip or math.inf
     for epoch, batches in steps:
+        course.before_step()
         model.train()
         items = course.count(batches)
         for number, batch in enumerate(batches, 1):
@@ -72,7 +73,7 @@ def _drive(course: Course, accelerator: Accelerator, share: Share | StreamShare,
     job, run, settings = course.job, course.run, course.job.settings
     if config := getattr(job.model, "config", None):
         config.use_cache = False  # as the Trainer does: what a model keeps for the next token is none of training's
-    optimizer = settings.optimizer.make(groups(job.model, settings, job.head_weights))
+    optimizer = settings.optimizer.make(groups(job, job.model))
     model, optimizer = accelerator.prepare(job.model, optimizer)
     schedule = settings.schedule.make(optimizer, settings.warmup_steps(total), total)
     parts = Parts(job.model, optimizer, schedule, accelerator.scaler)

@@ -5,36 +5,35 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from fnmatch import fnmatch
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tunewright.train.optimizers.base import Group
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from tunewright.train.settings import TrainSettings
+    from tunewright.train.run import Job
 
 PLAIN = re.compile(r"bias|layernorm|rmsnorm|(?:^|\.)norm(?:$|\.)|_norm(?:$|\.)")
 """Names, in lower case, of weights that have no decay: biases, and the weights of norms."""
 
 
-def groups(model: nn.Module, settings: TrainSettings, head_weights: frozenset[str]) -> list[Group]:
-    """The trained weights, by learning rate and by weight decay; the encoder's without decay come first.
+def groups(job: Job, model: nn.Module) -> list[Group]:
+    """The trained weights, by learning rate and by weight decay; those with the encoder's own rate come first, as it is the one told.
 
     Args:
-        model: whose weights that need a gradient are meant.
-        settings: gives the rates and the decay; every ``auto`` is decided.
-        head_weights: names of the weights that get the head's learning rate.
+        job: gives the rates and the decay; every ``auto`` of its settings is decided.
+        model: the job's, whose weights that need a gradient are meant.
     """
-    decayed = decayed_weights(model, settings.no_decay)
-    found: dict[tuple[bool, bool], list[nn.Parameter]] = {}
+    settings, decayed = job.settings, decayed_weights(model, job.settings.no_decay)
+    found: dict[tuple[bool, float, bool], list[nn.Parameter]] = {}
     for name, weight in model.named_parameters():
         if weight.requires_grad:
-            found.setdefault((name in head_weights, name in decayed), []).append(weight)
-    rates = {False: settings.learning_rate, True: settings.head_learning_rate}
+            found.setdefault((name in job.head_weights, job.rate_factors.get(name, 1.0), name in decayed), []).append(weight)
+    rates: dict[bool, Any] = {False: settings.learning_rate, True: settings.head_learning_rate}
     return [
-        {"params": weights, "lr": rates[new], "weight_decay": settings.weight_decay if decay else 0.0}
-        for (new, decay), weights in sorted(found.items(), key=lambda item: item[0])
+        {"params": weights, "lr": rates[new] * factor, "weight_decay": settings.weight_decay if decay else 0.0}
+        for (new, factor, decay), weights in sorted(found.items(), key=lambda item: (item[0][0], item[0][1] != 1, item[0]))
     ]
 
 
