@@ -99,7 +99,8 @@ def job(folder: Path, base: Path, some: Sequence[Mapping[str, Any]], **more: Any
         folder: where checkpoints go.
         base: the folder of the base model.
         some: the training rows; every third is looked at for the scores as well.
-        more: ``task``, ``method``, ``criterion``, ``model`` (settings), ``callbacks``, ``resume``, ``order``, ``evaluate``; keys of train.
+        more: ``task``, ``method``, ``criterion``, ``model`` (settings), ``callbacks``, ``resume``, ``order``, ``evaluate``; keys of train,
+            its ``callbacks`` as ``train_callbacks``.
     """
     from tunewright.data.batch import batches
     from tunewright.metrics.classes import higher_is_better
@@ -112,7 +113,7 @@ def job(folder: Path, base: Path, some: Sequence[Mapping[str, Any]], **more: Any
     made, found = built(base, task, more.pop("method", "full"), **more.pop("model", {}))
     criterion = CRITERIA.build(more.pop("criterion", task.default_criterion()))
     callbacks, resume, order = more.pop("callbacks", []), more.pop("resume", None), more.pop("order", None)
-    evaluate = more.pop("evaluate", None)
+    evaluate, guests = more.pop("evaluate", None), more.pop("train_callbacks", ())
     usual = {
         "learning_rate": 1e-3,
         "head_learning_rate": 1e-3,
@@ -120,6 +121,7 @@ def job(folder: Path, base: Path, some: Sequence[Mapping[str, Any]], **more: Any
         "batch_size": 8,
         "epochs": 1,
         "best_by": task.best_by(),
+        "callbacks": guests,
     }
     train = TrainSettings(**{**usual, **more})
     encoded = task.encode(some, found.tokenizer, 64)

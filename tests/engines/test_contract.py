@@ -137,7 +137,7 @@ def test_uneven_micro_batches_give_the_step_of_one_whole_batch(
             "warmup": 0,
             "epochs": 2,
             "clip": 0.05,
-            "arguments": {"optim": "sgd"},
+            "optimizer": "sgd",
         }
         job = tiny.job(
             tmp_path / name,
@@ -185,7 +185,7 @@ def test_the_update_is_that_of_plain_torch(fit: Callable[[Any], Run], still: Pat
         "schedule": "constant",
         "weight_decay": 0.1,
         "clip": 0.5,
-        "arguments": {"adam_epsilon": 1e-3},
+        "optimizer": {"name": "adamw", "epsilon": 1e-3},
     }
     job = tiny.job(tmp_path, still, some, learning_rate=1e-3, head_learning_rate=1e-2, **settings)
     twin = tiny.job(tmp_path / "twin", still, some).model

@@ -596,8 +596,71 @@ def best_by(lab: Lab) -> None:
 
 
 def arguments(lab: Lab) -> None:
-    other, usual = lab.story(**{"train.arguments": {"adam_beta1": 0.1}}), lab.story()
-    assert other.losses[:2] == usual.losses[:2] and other.losses[-1] != usual.losses[-1]
+    noisy, usual = lab.story(**{"train.arguments": {"neftune_noise_alpha": 50.0}}), lab.story()
+    assert noisy.losses[0] != usual.losses[0]
+
+
+def optimizer(lab: Lab) -> None:
+    usual = lab.story()
+    for other in ("sgd", "torch.optim:Adagrad", {"name": "torch.optim:Adagrad", "lr_decay": 0.5}):
+        story = lab.story(**{"train.optimizer": other})
+        assert story.losses[:2] == usual.losses[:2] and story.losses[-1] != usual.losses[-1]
+    with pytest.raises(UserError, match="Did you mean 'Adagrad'"):
+        lab.plan(**{"train.optimizer": "torch.optim:Adagard"})
+
+
+def optimizer_setting(key: str, value: Any, name: str = "adamw", learning_rate: float = 1e-3) -> Callable[[Lab], None]:
+    """A setting of an optimizer moves the weights elsewhere after the first updates, and nothing before them."""
+
+    def check(lab: Lab) -> None:
+        rates = {"train.learning_rate": learning_rate}
+        new, old = (lab.story(**{"train.optimizer": {"name": name, **more}, **rates}) for more in ({key: value}, {}))
+        assert new.losses[:2] == old.losses[:2] and new.losses[-1] != old.losses[-1]
+
+    return check
+
+
+def adamw_fused(lab: Lab) -> None:
+    one, other = lab.story(**{"train.optimizer": {"name": "adamw", "fused": False}}), lab.story()
+    assert one.losses == pytest.approx(other.losses, rel=1e-4)
+    assert any(not torch.equal(value, other.weights[name]) for name, value in one.weights.items()), "another kernel rounds otherwise"
+
+
+def schedule_cycles(lab: Lab) -> None:
+    twice, once = lab.story(**{"train.schedule": {"name": "cosine", "cycles": 2}}), lab.story(**{"train.schedule": "cosine"})
+    assert twice.rates[:4] == once.rates[:4] and twice.rates[-1] > 3e-4 > once.rates[-1]
+
+
+def no_decay(lab: Lab) -> None:
+    assert lab.story(**{"train.weight_decay": 20.0, "train.no_decay": ["*query*"]}).size > 0.95 * lab.story().size
+
+
+def train_compile(lab: Lab) -> None:
+    told = []
+    for wanted in (True, False):
+        job = lab.job(**{"train.compile": wanted, "train.engine": "loop"})
+        module = import_module("tunewright.train.loop")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(torch, "compile", lambda model, wanted=wanted, **how: told.append((wanted, how["backend"])) or model)
+            module.fit(job)
+    assert told == [(True, "inductor")], "tests/train/test_compile.py really compiles"
+
+
+def save_minutes(lab: Lab) -> None:
+    assert lab.story(**{"train.save_minutes": 1e-6}).saved == list(range(1, 13)) != lab.story().saved
+
+
+def stop_after_minutes(lab: Lab) -> None:
+    assert lab.story(**{"train.stop_after_minutes": 1e-6}).run.step == 1
+
+
+def callbacks(lab: Lab) -> None:
+    own = ["from transformers import TrainerCallback", "class Ender(TrainerCallback):", "    def __init__(self, step): self.step = step"]
+    own += ["    def on_step_end(self, args, state, control, **_): control.should_training_stop = state.global_step == self.step"]
+    (lab.folder / "watching.py").write_text("\n".join(own))
+    for driver in ENGINES:
+        wanted = {"train.callbacks": [{"name": "watching.py:Ender", "step": 3}], "train.engine": driver}
+        assert lab.story(**wanted).run.step == 3
 
 
 def metrics(lab: Lab) -> None:
@@ -774,7 +837,18 @@ CHECKS: dict[str, Callable[[Lab], None]] = {
     "train.head_learning_rate": head_learning_rate,
     "train.warmup": warmup,
     "train.schedule": schedule,
+    "train.schedule.cosine.cycles": schedule_cycles,
+    "train.optimizer": optimizer,
+    "train.optimizer.adamw.beta1": optimizer_setting("beta1", 0.1),
+    "train.optimizer.adamw.beta2": optimizer_setting("beta2", 0.5),
+    "train.optimizer.adamw.epsilon": optimizer_setting("epsilon", 1e-2),
+    "train.optimizer.adamw.fused": adamw_fused,
+    "train.optimizer.adamw-8bit.beta1": optimizer_setting("beta1", 0.1, "adamw-8bit"),
+    "train.optimizer.adamw-8bit.beta2": optimizer_setting("beta2", 0.5, "adamw-8bit"),
+    "train.optimizer.adamw-8bit.epsilon": optimizer_setting("epsilon", 1e-2, "adamw-8bit"),
+    "train.optimizer.sgd.momentum": optimizer_setting("momentum", 0.9, "sgd", 0.1),
     "train.weight_decay": weight_decay,
+    "train.no_decay": no_decay,
     "train.clip": clip,
     "train.bucket": bucket,
     "train.precision": train_precision,
@@ -783,6 +857,10 @@ CHECKS: dict[str, Callable[[Lab], None]] = {
     "train.save_total_limit": save_total_limit,
     "train.early_stopping": early_stopping,
     "train.best_by": best_by,
+    "train.compile": train_compile,
+    "train.save_minutes": save_minutes,
+    "train.stop_after_minutes": stop_after_minutes,
+    "train.callbacks": callbacks,
     "train.arguments": arguments,
     "evaluate.metrics": metrics,
     "evaluate.baselines": baselines,

@@ -101,12 +101,23 @@ GOOD = [
         }
     },
     {
-        "train": {"epochs": 1.5, "learning_rate": 1e-4, "max_steps": None, "arguments": {"adam_beta1": 0.8}},
+        "train": {"epochs": 1.5, "learning_rate": 1e-4, "max_steps": None, "arguments": {"neftune_noise_alpha": 5.0}},
         "trackers": ["tensorboard"],
         "seed": 3,
     },
 ]
+GOOD += [
+    {"train": {"optimizer": {"name": "adamw", "beta1": 0.8}, "schedule": "torch.optim.lr_scheduler:StepLR", "no_decay": ["*norm*"]}},
+    {
+        "train": {
+            "optimizer": {"name": "torch.optim:Adagrad", "lr_decay": 0.1},
+            "callbacks": ["own.py:Watch", {"name": "a.b:C", "limit": 3}],
+        }
+    },
+]
 BROKEN = [
+    {"train": {"optimizer": {"name": "adamw", "beta1": 2}}},
+    {"train": {"callbacks": ["Watch"]}},
     {"modell": {}},
     {"model": {}},
     {"method": "loraa"},

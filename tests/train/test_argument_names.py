@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from tunewright.core.errors import BadConfig
-from tunewright.train.argument_names import OURS, TODAY, YESTERDAY
+from tunewright.train.argument_names import OURS, TODAY, UNFIT, YESTERDAY
 from tunewright.train.settings import TrainSettings
 
 
@@ -19,6 +19,7 @@ def test_the_names_of_today_are_those_of_the_installed_release() -> None:
 
 def test_the_tables_do_not_contradict_each_other() -> None:
     assert set(OURS) <= TODAY, "a key of ours owns a field that is no more"
+    assert set(UNFIT) <= TODAY - set(OURS)
     assert not set(YESTERDAY) & TODAY, "a name of yesterday is back"
     assert len(OURS) >= 45 and len(YESTERDAY) >= 30
 
@@ -41,6 +42,13 @@ def test_a_field_that_a_key_of_ours_owns_is_refused_by_naming_that_key(name: str
     assert f"{name} is set by our key {OURS[name]}: write it there" in str(caught.value)
 
 
+@pytest.mark.parametrize("name", sorted(UNFIT))
+def test_a_field_that_does_not_go_here_is_refused_with_the_reason(name: str) -> None:
+    with pytest.raises(BadConfig) as caught:
+        TrainSettings.read({"arguments": {name: 1}})
+    assert f"{name} does not go here: {UNFIT[name]}" in str(caught.value)
+
+
 @pytest.mark.parametrize("name", sorted(YESTERDAY))
 def test_a_name_of_earlier_releases_is_refused_with_what_serves_today(name: str) -> None:
     with pytest.raises(BadConfig) as caught:
@@ -49,8 +57,8 @@ def test_a_name_of_earlier_releases_is_refused_with_what_serves_today(name: str)
 
 
 def test_an_unknown_name_is_told_with_the_nearest_that_may_be_used() -> None:
-    with pytest.raises(BadConfig, match=r"adam_beta_1 is no field of TrainingArguments. Did you mean 'adam_beta1'"):
-        TrainSettings.read({"arguments": {"adam_beta_1": 0.8}})
+    with pytest.raises(BadConfig, match=r"neftune_noise is no field of TrainingArguments. Did you mean 'neftune_noise_alpha'"):
+        TrainSettings.read({"arguments": {"neftune_noise": 0.8}})
 
 
 def test_all_wrong_names_are_told_at_once() -> None:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tunewright.core.errors import UserError
-from tunewright.train.checkpoint import HASHES, finished, is_whole, latest, prune, seal, step_of
+from tunewright.core.folder import write_json
+from tunewright.train.checkpoint import HASHES, PROGRESS, finished, is_whole, latest, prune, seal, step_of
 
 
 def checkpoint(root: Path, step: int, sealed: bool = True) -> Path:
@@ -51,10 +51,22 @@ def test_the_newest_goes_by_its_number_and_not_by_its_name(tmp_path: Path) -> No
     assert latest(tmp_path).name == "checkpoint-100"
 
 
-def test_without_a_whole_checkpoint_the_way_out_is_told(tmp_path: Path) -> None:
+def test_without_a_whole_checkpoint_there_is_none_and_why_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert latest(tmp_path) is None and capsys.readouterr().err == ""
     checkpoint(tmp_path, 3, sealed=False)
-    with pytest.raises(UserError, match=r"holds no whole checkpoint.*--overwrite"):
-        latest(tmp_path)
+    assert latest(tmp_path) is None
+    assert "checkpoint-3 cannot be used: hashes.json is missing, so it was not finished" in capsys.readouterr().err
+
+
+def test_a_damaged_best_one_sends_the_run_back_to_before_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for step, best in ((2, 2), (4, 4), (6, 4), (8, 4)):
+        write_json(checkpoint(tmp_path, step, sealed=False) / PROGRESS, {"best_step": best})
+        seal(tmp_path / f"checkpoint-{step}")
+    assert latest(tmp_path) == tmp_path / "checkpoint-8"
+    (tmp_path / "checkpoint-4" / "weights").write_bytes(b"damaged")
+    assert latest(tmp_path) == tmp_path / "checkpoint-2"
+    said = capsys.readouterr().err
+    assert said.count("the best one, checkpoint-4, is damaged") == 2 and "weights has other bytes than were written" in said
 
 
 @pytest.mark.parametrize(

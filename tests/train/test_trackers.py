@@ -19,7 +19,7 @@ from pydantic import PrivateAttr
 from tunewright.core.errors import MissingExtra
 from tunewright.train.callbacks import TRACKERS
 from tunewright.train.callbacks.tracker import Tracker
-from tunewright.train.run import Run, tell
+from tunewright.train.run import Callback, Run, tell
 
 SETTINGS = {"train.epochs": 3, "data.source": "tickets.csv", "long": "x" * 900}
 NEEDS = {"mlflow": ("mlflow", "track"), "tensorboard": ("tensorboard", "track"), "wandb": ("wandb", "wandb")}
@@ -281,9 +281,13 @@ def test_a_checkpoint_keeps_the_id_and_a_run_that_goes_on_gets_it_back(tmp_path:
         def log(self, step: int, values: dict[str, float]) -> None:
             self._told.append(self._id)
 
+    class Stop(Callback):
+        def step_end(self, run: Run) -> None:
+            run.stop = "interrupted" if run.step == 1 else ""
+
     base, trackers = tiny.base_folder(tmp_path / "base"), (Numbered(), Numbered())
-    for tracker, steps, resume in zip(trackers, (1, 2), (None, tmp_path / "checkpoints"), strict=True):
+    for tracker, resume in zip(trackers, (None, tmp_path / "checkpoints"), strict=True):
         tracker.describe("tickets-1", str(tmp_path), SETTINGS)
-        job = tiny.job(tmp_path / "checkpoints", base, tiny.rows(8), batch_size=4, max_steps=steps, callbacks=[tracker], save_every=1)
+        job = tiny.job(tmp_path / "checkpoints", base, tiny.rows(8), batch_size=4, max_steps=2, callbacks=[tracker, Stop()], save_every=1)
         fit(tiny.without(job, resume=latest(resume) if resume else None))
     assert trackers[1].state() == {"id": "run 7"} and set(trackers[1]._told) == {"run 7"}

@@ -13,6 +13,8 @@ from pydantic import PrivateAttr
 
 from tests import tiny
 from tunewright.core.errors import BadConfig, UserError
+from tunewright.train import ENGINES, engine
+from tunewright.train.callbacks.clock import Clock
 from tunewright.train.callbacks.early_stop import EarlyStop
 from tunewright.train.checkpoint import finished, step_of
 from tunewright.train.run import Callback, Run
@@ -43,13 +45,13 @@ class Story:
     """A run and what came of it."""
 
     def __init__(self, folder: Path, base: Path, **settings: Any) -> None:
-        from tunewright.train.hf import fit
-
         self.told = Told()
         self.sizes: list[int] = []
         self.widths: list[int] = []
         patience = [EarlyStop(patience=settings["early_stopping"])] if settings.get("early_stopping") else []
-        job = tiny.job(folder, base, ROWS, callbacks=[self.told, *patience], **settings)
+        clock = Clock(save_minutes=settings.get("save_minutes"), stop_after_minutes=settings.get("stop_after_minutes"))
+        guests = {"train_callbacks": settings.pop("callbacks")} if "callbacks" in settings else {}
+        job = tiny.job(folder, base, ROWS, callbacks=[self.told, clock, *patience], **guests, **settings)
 
         def collate(pieces: Any) -> Any:
             batch = job.collate(pieces)
@@ -59,7 +61,7 @@ class Story:
 
         self.before = tiny.weights(job.model)
         self.new = job.head_weights
-        self.run = fit(tiny.without(job, collate=collate))
+        self.run = engine(job.settings.engine)(tiny.without(job, collate=collate))
         self.after = tiny.weights(self.run.model)
         self.rates = [step["rate"] for step in self.told._steps]
         self.losses = [step["loss"] for step in self.told._steps]
@@ -97,6 +99,14 @@ def same_weights(one: Story, other: Story) -> bool:
     return all(torch.allclose(value, other.after[name], atol=1e-5) for name, value in one.after.items())
 
 
+def exactly(one: Story, other: Story) -> bool:
+    return all(torch.equal(value, other.after[name]) for name, value in one.after.items())
+
+
+def other_update(new: Story, old: Story) -> bool:
+    return not same_weights(new, old) and new.losses[:2] == old.losses[:2]
+
+
 Check = Callable[[Story, Story], bool]
 EFFECTS: list[tuple[str, dict[str, Any], Check]] = [
     ("epochs", {"epochs": 1}, lambda new, old: (new.steps, old.steps) == (6, 12)),
@@ -106,7 +116,7 @@ EFFECTS: list[tuple[str, dict[str, Any], Check]] = [
     ("batch_size", {"batch_size": 8}, lambda new, old: set(new.sizes) == {8} and set(old.sizes) == {4} and new.steps == 6),
     (
         "accumulate",
-        {"accumulate": 2, "arguments": {"adam_epsilon": 1e-3}},
+        {"accumulate": 2, "optimizer": {"name": "adamw", "epsilon": 1e-3}},
         lambda new, old: set(new.sizes) == {2} and new.steps == old.steps,
     ),
     (
@@ -151,26 +161,65 @@ EFFECTS: list[tuple[str, dict[str, Any], Check]] = [
         {"best_by": "f1_macro"},
         lambda new, old: new.run.best_score == new.run.scores["f1_macro"] if new.run.best_step == 12 else new.run.best_step == 6,
     ),
-    ("arguments", {"arguments": {"adam_beta1": 0.1}}, lambda new, old: not same_weights(new, old) and new.losses[:2] == old.losses[:2]),
-    ("arguments", {"arguments": {"neftune_noise_alpha": 50.0}}, lambda new, old: new.losses[0] != old.losses[0]),
-    ("arguments", {"arguments": {"optim": "sgd"}}, lambda new, old: not same_weights(new, old) and new.losses[0] == old.losses[0]),
+    ("optimizer", {"optimizer": {"name": "adamw", "beta1": 0.1}}, lambda new, old: other_update(new, old)),
+    ("optimizer", {"optimizer": {"name": "adamw", "beta2": 0.5}}, lambda new, old: other_update(new, old)),
+    ("optimizer", {"optimizer": {"name": "adamw", "epsilon": 1e-2}}, lambda new, old: new.moved(False) < old.moved(False) / 2),
     (
-        "arguments",
-        {"arguments": {"lr_scheduler_kwargs": {"num_cycles": 2}}, "schedule": "cosine"},
-        lambda new, old: new.rates[-1] > 3e-4 > old.rates[-1],
+        "optimizer",
+        {"optimizer": {"name": "adamw", "fused": False}},
+        lambda new, old: same_weights(new, old) and not exactly(new, old),
     ),
-    ("engine", {"engine": "trainer"}, lambda new, old: same_weights(new, old)),
+    ("optimizer", {"optimizer": "sgd"}, lambda new, old: not same_weights(new, old) and new.losses[0] == old.losses[0]),
+    ("optimizer", {"optimizer": {"name": "sgd", "momentum": 0.9}, "learning_rate": 0.1}, lambda new, old: new.losses[3] != old.losses[3]),
+    ("optimizer", {"optimizer": {"name": "torch.optim:Adagrad", "lr_decay": 0.1}}, lambda new, old: not same_weights(new, old)),
+    ("no_decay", {"no_decay": ["*query.weight"], "weight_decay": 20.0}, lambda new, old: new.size > 0.95 * old.size),
+    ("save_minutes", {"save_minutes": 1e-6}, lambda new, old: len(new.told._saved) == 12 > len(old.told._saved)),
+    (
+        "stop_after_minutes",
+        {"stop_after_minutes": 1e-6},
+        lambda new, old: new.steps == 1 and "train.stop_after_minutes are over" in new.run.stop and new.told._saved == [1],
+    ),
+    (
+        "callbacks",
+        {"callbacks": [{"name": "tests.train.guests:Ender", "step": 4}]},
+        lambda new, old: new.steps == 4 and "train.callbacks" in new.run.stop,
+    ),
+    ("arguments", {"arguments": {"neftune_noise_alpha": 50.0}}, lambda new, old: new.losses[0] != old.losses[0]),
+    ("schedule", {"schedule": {"name": "cosine", "cycles": 2}}, lambda new, old: new.rates[-1] > 3e-4 > old.rates[-1]),
+    (
+        "schedule",
+        {"schedule": {"name": "torch.optim.lr_scheduler:ExponentialLR", "gamma": 0.5}, "warmup": 0},
+        lambda new, old: new.rates[:4] == [1e-3, 5e-4, 2.5e-4, 1.25e-4],
+    ),
+    (
+        "schedule",
+        {"schedule": {"name": "transformers:get_polynomial_decay_schedule_with_warmup", "power": 2.0}},
+        lambda new, old: new.rates[:4] == old.rates[:4] and 0 < new.rates[-1] < old.rates[-1] / 2,
+    ),
+    ("engine", {"engine": "trainer"}, lambda new, old: exactly(new, old) and new.losses == old.losses),
+    ("engine", {"engine": "loop"}, lambda new, old: exactly(new, old) and new.losses == old.losses),
 ]
 
 
+TRIED = [
+    (driver, name, change, check)
+    for name, change, check in EFFECTS
+    for driver in sorted(ENGINES)
+    if "engine" not in change and (driver == "trainer" or "arguments" not in change)
+] + [(change["engine"], name, change, check) for name, change, check in EFFECTS if "engine" in change]
+
+
 def test_every_key_has_an_effect_that_is_tried() -> None:
-    assert {name for name, _, _ in EFFECTS} == set(TrainSettings.model_fields)
-    assert len(EFFECTS) >= 20
+    # ``compile`` needs a compiler and minutes: tests/train/test_compile.py
+    assert {name for name, _, _ in EFFECTS} | {"compile"} == set(TrainSettings.model_fields)
+    assert len(EFFECTS) >= 20 and {driver for driver, *_ in TRIED} == set(ENGINES)
 
 
-@pytest.mark.parametrize(("name", "change", "check"), EFFECTS, ids=[f"{number}-{name}" for number, (name, _, _) in enumerate(EFFECTS)])
-def test_a_changed_key_changes_the_run(name: str, change: dict[str, Any], check: Check, base: Path, usual: Story, tmp_path: Path) -> None:
-    assert check(Story(tmp_path, base, **{**USUAL, **change}), usual), change
+@pytest.mark.parametrize(("driver", "name", "change", "check"), TRIED, ids=[f"{driver}-{name}" for driver, name, _, _ in TRIED])
+def test_a_changed_key_changes_the_run(
+    driver: str, name: str, change: dict[str, Any], check: Check, base: Path, usual: Story, tmp_path: Path
+) -> None:
+    assert check(Story(tmp_path, base, **{**USUAL, "engine": driver, **change}), usual), change
 
 
 def test_gradient_checkpointing_gives_the_same_weights_and_is_really_on(base: Path, usual: Story, tmp_path: Path) -> None:
@@ -198,7 +247,7 @@ def test_rows_can_be_loaded_by_workers(base: Path, usual: Story, tmp_path: Path)
 
 def test_what_training_arguments_refuse_is_an_error_of_the_user(base: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"TrainingArguments refuses train.arguments: .*Correct or remove the field"):
-        Story(tmp_path, base, arguments={"optim": "no-such-optimizer"})
+        Story(tmp_path, base, arguments={"dataloader_prefetch_factor": 2})
 
 
 @pytest.mark.parametrize(
@@ -210,7 +259,13 @@ def test_what_training_arguments_refuse_is_an_error_of_the_user(base: Path, tmp_
         ({"batch_size": 10, "accumulate": 4}, "batch_size 10 cannot be shared out over accumulate 4"),
         ({"epochs": 0}, "greater than 0"),
         ({"warmup": 1}, "less than 1"),
-        ({"schedule": "linera"}, "'linear', 'cosine' or 'constant'"),
+        ({"schedule": "linera"}, "no schedule is called 'linera'. Did you mean 'linear'? Any other is named by where it stands"),
+        ({"optimizer": "adam"}, "no optimizer is called 'adam'. Did you mean 'adamw'?"),
+        ({"optimizer": {"name": "adamw", "betta1": 0.9}}, "did you mean 'beta1'?"),
+        ({"callbacks": ["EarlyStoppingCallback"]}, "Any other is named by where it stands: package.module:Name"),
+        ({"save_minutes": 0}, "greater than 0"),
+        ({"engine": "loop", "arguments": {"neftune_noise_alpha": 5.0}}, "take neftune_noise_alpha out, or set engine: trainer"),
+        ({"arguments": {"torch_compile_mode": "default"}}, "torch_compile_mode says how to compile, and compile is false"),
         ({"precision": "fp8"}, "'auto', 'fp32', 'bf16' or 'fp16'"),
         ({"early_stopping": 0}, "greater than or equal to 1"),
         ({"max_step": 3}, "did you mean 'max_steps'?"),
@@ -229,3 +284,30 @@ def test_numbers_that_yaml_reads_as_text_are_numbers() -> None:
 def test_the_default_learning_rate_goes_by_the_width() -> None:
     assert [default_learning_rate(width) for width in (384, 768, 1024)] == [2e-4, 5e-5, 2.8e-5]
     assert (default_learning_rate(16), default_learning_rate(8192)) == (5e-4, 1e-5)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"optimizer": "torch.optim:Adagard"}, r"names nothing that can be called.*Did you mean 'Adagrad'"),
+        ({"optimizer": {"name": "torch.optim:Adagrad", "momentum": 0.9}}, r"'torch.optim:Adagrad' raised TypeError.*momentum"),
+        ({"optimizer": "no.such.package:Sgd"}, r"cannot be imported"),
+        ({"optimizer": "torch.nn:Linear"}, r"train.optimizer: 'torch.nn:Linear' raised"),
+        ({"schedule": "torch.optim.lr_scheduler:ExponentialLR"}, r"takes no num_warmup_steps, and train.warmup is 0.06.*train.warmup: 0"),
+        ({"schedule": "torch.optim.lr_scheduler:ExponentialLR", "warmup": 0}, r"raised TypeError.*gamma"),
+        ({"schedule": "torch.optim.lr_scheduler:ReduceLROnPlateau", "warmup": 0}, r"stepped once per update is wanted"),
+        ({"callbacks": ["tests.tiny:rows"]}, r"train.callbacks: 'tests.tiny:rows' raised TypeError"),
+        ({"callbacks": ["builtins:dict"]}, r"makes a dict.*Derive it from transformers.TrainerCallback"),
+    ],
+)
+def test_what_is_named_by_import_path_is_tried_before_a_model_is_loaded(settings: dict[str, Any], said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        TrainSettings.read(settings).check()
+
+
+@pytest.mark.parametrize("name", ["adamw", "sgd", "torch.optim:Adagrad"])
+def test_a_part_is_written_as_it_was_named(name: str) -> None:
+    settings = TrainSettings.read({"optimizer": name})
+    assert settings.model_dump(mode="json")["optimizer"]["name"] == name
+    assert TrainSettings.read({"optimizer": settings.model_dump(mode="json")["optimizer"]}) == settings
+    settings.check()

@@ -11,12 +11,14 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from tests import tiny
 from tunewright.core.folder import read_lines
+from tunewright.train import ENGINES
 
 SCRIPT = Path(__file__).with_name("two_processes.py")
-KINDS = ("single", "multi", "resumed", "streamed")
+KINDS = [f"{driver}-{kind}" for driver in sorted(ENGINES) for kind in ("single", "multi", "resumed", "streamed")]
 
 
 def start(command: list[str], base: Path, out: Path) -> None:
@@ -47,9 +49,9 @@ def told(folder: Path, kind: str, process: int) -> dict[str, Any]:
 def test_two_processes_end_where_one_does(both: tuple[Path, Path], kind: str) -> None:
     one, two = both
     assert told(one, kind, 0)["processes"] == 1 and told(two, kind, 0)["processes"] == 2
-    wanted = torch.load(one / f"{kind}-0.pt", weights_only=True)
+    wanted = load_file(one / f"{kind}-0.safetensors")
     for process in (0, 1):
-        found = torch.load(two / f"{kind}-{process}.pt", weights_only=True)
+        found = load_file(two / f"{kind}-{process}.safetensors")
         for name, value in wanted.items():
             torch.testing.assert_close(found[name], value, rtol=0, atol=1e-5, msg=lambda said, name=name: f"{name}: {said}")
         alike = ("steps", "best", "score", "tokens", "epoch")

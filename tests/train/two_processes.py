@@ -12,15 +12,15 @@ from typing import Any, NamedTuple
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-import torch
 from pydantic import PrivateAttr
+from safetensors.torch import save_file
 
 from tests import tiny
+from tunewright.train import engine
 from tunewright.train.callbacks.early_stop import EarlyStop
 from tunewright.train.callbacks.journal import Journal
 from tunewright.train.callbacks.signals import Signals
 from tunewright.train.checkpoint import latest
-from tunewright.train.hf import fit
 from tunewright.train.run import Callback, Run
 
 
@@ -54,10 +54,11 @@ def endless(pieces: Any, order: Any, parts: int) -> Callable[[Any], Iterator[Ste
     return stream
 
 
-def main(base: str, out: str, kind: str) -> None:
+def main(base: str, out: str, name: str) -> None:
     """Nineteen rows, eight a step: the last step of an epoch has three, which two processes cannot share evenly. A stream has 24."""
     process, processes = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
-    folder = Path(out) / kind
+    folder, (driver, kind) = Path(out) / name, name.split("-")
+    fit = engine(driver)
     some = tiny.rows(24 if kind == "streamed" else 19, multi_label=kind == "multi")
     task = tiny.learned(some, multi_label=kind == "multi")
     accumulate = 2 if kind == "multi" else 1
@@ -68,7 +69,8 @@ def main(base: str, out: str, kind: str) -> None:
             "epochs": 2,
             "max_steps": 6 if kind == "streamed" else None,
             "accumulate": accumulate,
-            "arguments": {"adam_epsilon": 1e-3},
+            "optimizer": {"name": "adamw", "epsilon": 1e-3},
+            "engine": driver,
             "learning_rate": 1e-2,
             "head_learning_rate": 1e-2,
         }
@@ -84,7 +86,7 @@ def main(base: str, out: str, kind: str) -> None:
         run = fit(job(StopAt(step=-1), resume=latest(folder)))
     else:
         run = fit(job())
-    torch.save(tiny.weights(run.model), Path(out) / f"{kind}-{process}.pt")
+    save_file(tiny.weights(run.model), Path(out) / f"{name}-{process}.safetensors")
     told = {
         "steps": run.step,
         "best": run.best_step,
@@ -93,9 +95,9 @@ def main(base: str, out: str, kind: str) -> None:
         "processes": processes,
         "epoch": run.epoch,
     }
-    (Path(out) / f"{kind}-{process}.json").write_text(json.dumps(told))
+    (Path(out) / f"{name}-{process}.json").write_text(json.dumps(told))
 
 
 if __name__ == "__main__":
-    for kind in sys.argv[3:]:
-        main(sys.argv[1], sys.argv[2], kind)
+    for name in sys.argv[3:]:
+        main(sys.argv[1], sys.argv[2], name)

@@ -26,6 +26,9 @@ from tunewright.train.criteria import CRITERIA
 from tunewright.train.run import Criterion
 from tunewright.train.settings import TrainSettings
 
+PARTS = frozenset({"task", "method", "criterion", "train.optimizer", "train.schedule"})
+"""Keys whose value is a part by name, with or without settings."""
+
 
 class Recipe(Config):
     """One run, from the table to the report. Unknown keys are refused with the nearest name."""
@@ -172,7 +175,7 @@ def put(values: dict[str, Any], key: str, value: Any) -> None:
     *sections, last = key.split(".")
     for section in sections:
         inner = values.get(section)
-        if isinstance(inner, str) and section in {"task", "method", "criterion"}:
+        if isinstance(inner, str) and key.startswith(tuple(f"{part}." for part in PARTS)):
             inner = {"name": inner}
         if not isinstance(inner, dict):
             inner = {}

@@ -10,11 +10,13 @@ import yaml
 from pydantic import BaseModel
 
 from tunewright.core.chance import generator
+from tunewright.core.errors import BadConfig, Problem
 from tunewright.core.schema import Row
 from tunewright.model.base import LONGEST_DEFAULT, Base, declared_longest
-from tunewright.pipeline.recipe import Recipe
+from tunewright.pipeline.recipe import PARTS, Recipe
 from tunewright.tasks.base import Task
 from tunewright.train.criteria import CRITERIA
+from tunewright.train.imported import beside
 from tunewright.train.settings import default_learning_rate
 
 SAMPLED_ROWS = 5000
@@ -34,8 +36,6 @@ def max_tokens(recipe: Recipe, base: Base, task: Task, rows: Sequence[Row]) -> t
     """
     if isinstance(recipe.model.max_tokens, int):
         if recipe.model.max_tokens > base.longest:
-            from tunewright.core.errors import BadConfig, Problem
-
             raise BadConfig([Problem("model.max_tokens", f"this model sees {base.longest} tokens at most (got {recipe.model.max_tokens})")])
         return recipe.model.max_tokens, "yours"
     limit = min(LONGEST_DEFAULT, base.longest, declared_longest(base.place) or LONGEST_DEFAULT)
@@ -62,6 +62,9 @@ def resolve(recipe: Recipe, base: Base, task: Task, tokens: tuple[int, str], whe
         tokens: what ``max_tokens`` gave.
         where: the device, as ``model.device.device`` names it.
         folder: the recipe's own; what it names by a relative path is written with the whole one, so that the result runs from anywhere.
+
+    Raises:
+        BadConfig: the machine cannot compute in the precision that was asked for.
     """
     from tunewright.model.device import precision
 
@@ -83,15 +86,17 @@ def resolve(recipe: Recipe, base: Base, task: Task, tokens: tuple[int, str], whe
         reasons["train.precision"] = f"auto: this {where} " + (
             "computes in bf16" if train["precision"] == "bf16" else "does not compute in bf16"
         )
+    if recipe.train.precision == "fp16" and where == "cpu":
+        raise BadConfig([Problem("train.precision", "fp16 needs a GPU, and there is none here: use auto, bf16 or fp32")])
     if recipe.train.best_by is None:
         train["best_by"] = task.best_by()
         reasons["train.best_by"] = "the task's own"
     changes: dict[str, Any] = {
         "task": task,
         "model": recipe.model.model_copy(update={"max_tokens": tokens[0], "base": _whole_path(recipe.model.base, base)}),
-        "train": recipe.train.model_copy(update=train),
         **absolute(recipe, folder),
     }
+    changes["train"] = with_own_parts(recipe, folder).train.model_copy(update=train)
     if recipe.criterion is None:
         changes["criterion"] = CRITERIA.build(task.default_criterion())
         reasons["criterion"] = "the task's own"
@@ -119,6 +124,14 @@ def absolute(recipe: Recipe, folder: Path) -> dict[str, Any]:
         "evaluate": recipe.evaluate.model_copy(update={"metrics": metrics}),
         "output_dir": str(Path(recipe.output_dir).resolve()),
     }
+
+
+def with_own_parts(recipe: Recipe, folder: Path) -> Recipe:
+    """The recipe with the whole paths of the files below ``train`` that have code of the user's own."""
+    train = recipe.train
+    parts = {"optimizer": beside(train.optimizer, folder), "schedule": beside(train.schedule, folder)}
+    callbacks = tuple(beside(one, folder) for one in train.callbacks)
+    return recipe.model_copy(update={"train": train.model_copy(update={**parts, "callbacks": callbacks})})
 
 
 def _whole_path(asked: str, base: Base) -> str:
@@ -167,7 +180,7 @@ def _write(lines: list[str], values: Mapping[str, Any], prefix: str, depth: int,
             lines.append(f"{indent}{name}:{told}")
             _write(lines, value, f"{path}.", depth + 1, yours, reasons)
             continue
-        named = name == "name" and prefix.rstrip(".") in {*yours & {"task", "method", "criterion"}}  # `method: lora` sets its name
+        named = name == "name" and prefix.rstrip(".") in {*yours & PARTS}  # `method: lora` sets its name
         why = reasons.get(path) or ("yours" if path in yours or named else "default")
         lines.append(f"{indent}{name}: {_plain(value)}  # {why}")
 

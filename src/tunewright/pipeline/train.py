@@ -18,7 +18,7 @@ from tunewright.pipeline import runs
 from tunewright.pipeline.data import cache_folder, rows_of, truncation
 from tunewright.pipeline.prepare import prepare
 from tunewright.pipeline.recipe import Recipe, read
-from tunewright.pipeline.resolve import Reasons, flat, max_tokens, resolve, written
+from tunewright.pipeline.resolve import Reasons, flat, max_tokens, resolve, with_own_parts, written
 from tunewright.pipeline.stream import finish, steps_of, with_steps, with_stream
 
 if TYPE_CHECKING:
@@ -107,14 +107,17 @@ def resume(run: Path) -> Path:
 
 def _go_on(run: Path, manifest: dict[str, Any]) -> None:
     from tunewright.data.dataset import Dataset
-    from tunewright.train.checkpoint import latest
+    from tunewright.train.checkpoint import latest, step_of
 
     checkpoint = latest(run / "checkpoints")
     recipe = read(run / "recipe.yaml")
     facts = read_json(run / "data.json")
     dataset = Dataset.open(Path(facts["folder"])).learned_by(recipe.task)
     plan = make_plan(recipe, Path(manifest["recipe_folder"]), dataset)
-    say(f"Going on with {run} from step {checkpoint.name.rpartition('-')[2]}")
+    if checkpoint is None:
+        say(f"{run} holds no whole checkpoint: it begins again with step 1")
+    else:
+        say(f"Going on with {run} from step {step_of(checkpoint)}")
     _fit_and_save(run, plan, _build(plan), scorer(plan), checkpoint)
 
 
@@ -127,6 +130,7 @@ def make_plan(recipe: Recipe, where: Path, dataset: Dataset) -> Plan:
 
     for tracker in recipe.trackers:
         tracker.check()
+    with_own_parts(recipe, where).train.check()
     task = dataset.task
     base = find(recipe.model, task.head, where)
     metrics = tuple(resolve_metric(spec, where) for spec in recipe.evaluate.metrics)
@@ -266,8 +270,15 @@ def job_of(
         seed=seed_for(recipe.seed, "train"),
         head_weights=built.head_weights,
         resume=checkpoint,
+        identity=_identity(plan),
         stream=(lambda position: steps_of(run, plan, position)) if recipe.data.streaming else None,
     )
+
+
+def _identity(plan: Plan) -> dict[str, Any]:
+    """What a run must go on with: every setting that decides what it computes, and the data. The engine adds the settings of ``train``."""
+    told = plan.recipe.model_dump(mode="json", exclude={"name", "output_dir", "trackers", "train"})
+    return {**flat(told), "fingerprint of the data": plan.dataset.fingerprint}
 
 
 def micro_rows(train: TrainSettings) -> int:
@@ -276,6 +287,7 @@ def micro_rows(train: TrainSettings) -> int:
 
 
 def _callbacks(run: Path, plan: Plan) -> list[Callback]:
+    from tunewright.train.callbacks.clock import Clock
     from tunewright.train.callbacks.early_stop import EarlyStop
     from tunewright.train.callbacks.journal import Journal
     from tunewright.train.callbacks.progress import Progress
@@ -286,7 +298,8 @@ def _callbacks(run: Path, plan: Plan) -> list[Callback]:
     for tracker in plan.recipe.trackers:
         tracker.describe(run.name, str(run), flat(plan.recipe.model_dump(mode="json", exclude={"trackers"})))
     patience = [EarlyStop(patience=train.early_stopping)] if train.early_stopping else []
-    return [Signals(), *patience, Journal(path=run / "events.jsonl"), Progress(best_by=train.best_by), *plan.recipe.trackers]
+    clock = Clock(save_minutes=train.save_minutes, stop_after_minutes=train.stop_after_minutes)
+    return [Signals(), clock, *patience, Journal(path=run / "events.jsonl"), Progress(best_by=train.best_by), *plan.recipe.trackers]
 
 
 def _save_best(run: Path, plan: Plan, done: Run) -> None:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 ENGINES: dict[str, str] = {
     "trainer": "tunewright.train.hf:fit",
+    "loop": "tunewright.train.loop:fit",
 }
 """Name in a recipe -> the function that drives a ``Job`` to its end."""
 

@@ -135,6 +135,15 @@ OURS: dict[str, str] = {
     "max_steps": "train.max_steps",
     "learning_rate": "train.learning_rate",
     "lr_scheduler_type": "train.schedule",
+    "lr_scheduler_kwargs": "train.schedule, as {name: cosine, cycles: 2}",
+    "optim": "train.optimizer",
+    "optim_args": "train.optimizer, as {name: ..., setting: ...}",
+    "optim_target_modules": "train.optimizer, as {name: ..., setting: ...}",
+    "adam_beta1": "train.optimizer, as {name: adamw, beta1: 0.9}",
+    "adam_beta2": "train.optimizer, as {name: adamw, beta2: 0.999}",
+    "adam_epsilon": "train.optimizer, as {name: adamw, epsilon: 1e-8}",
+    "torch_compile": "train.compile",
+    "restore_callback_states_from_checkpoint": "train.callbacks (what they must remember is always kept)",
     "warmup_steps": "train.warmup (a share of the steps)",
     "weight_decay": "train.weight_decay",
     "max_grad_norm": "train.clip",
@@ -181,6 +190,16 @@ OURS: dict[str, str] = {
 }
 """Fields that one of our keys owns, and that key."""
 
+SHARDED = "a checkpoint holds whole weights for now, and these would be cut over processes"
+UNFIT: dict[str, str] = {
+    "fsdp": SHARDED,
+    "fsdp_config": SHARDED,
+    "deepspeed": SHARDED,
+    "parallelism_config": SHARDED,
+    "enable_jit_checkpoint": "SIGTERM saves a checkpoint already, and SIGUSR1 does so and goes on",
+}
+"""Fields that ask for what does not work here yet, and why."""
+
 YESTERDAY: dict[str, str] = {
     "evaluation_strategy": "today it is eval_strategy, which train.evaluate_every sets",
     "evaluate_during_training": "today train.evaluate_every",
@@ -196,10 +215,10 @@ YESTERDAY: dict[str, str] = {
     "half_precision_backend": "today train.precision",
     "tpu_num_cores": "today nothing: the launcher sets it",
     "tpu_metrics_debug": "today debug",
-    "adafactor": "today optim: adafactor",
-    "sharded_ddp": "today fsdp",
-    "fsdp_min_num_params": "today fsdp_config",
-    "fsdp_transformer_layer_cls_to_wrap": "today fsdp_config",
+    "adafactor": "today train.optimizer: {name: transformers:Adafactor, relative_step: false}",
+    "sharded_ddp": "today nothing: weights are not cut over processes yet",
+    "fsdp_min_num_params": "today nothing: weights are not cut over processes yet",
+    "fsdp_transformer_layer_cls_to_wrap": "today nothing: weights are not cut over processes yet",
     "dispatch_batches": "today accelerator_config",
     "split_batches": "today accelerator_config",
     "past_index": "today nothing: it was removed with the models that read it",
@@ -211,9 +230,9 @@ YESTERDAY: dict[str, str] = {
     "include_inputs_for_metrics": "today evaluate.metrics",
     "include_tokens_per_second": "today events.jsonl, which has the tokens of every step",
     "ray_scope": "today nothing: searches have commands of their own",
-    "jit_mode_eval": "today torch_compile",
-    "use_ipex": "today torch_compile",
-    "torchdynamo": "today torch_compile",
+    "jit_mode_eval": "today train.compile",
+    "use_ipex": "today train.compile",
+    "torchdynamo": "today train.compile",
     "mp_parameters": "today nothing: it was removed",
 }
 """Names of earlier releases, and what serves today."""

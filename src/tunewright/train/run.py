@@ -67,7 +67,7 @@ class Criterion(Config):
 
 @dataclass
 class Run:
-    """Everything a callback may read, and the one thing it may ask for: ``stop``."""
+    """Everything a callback may read, and what it may ask for: ``stop``, ``evaluate``, ``save``."""
 
     model: nn.Module
     total_steps: int = 0
@@ -91,12 +91,20 @@ class Run:
     """The step of the checkpoint from which the run went on; 0 for a fresh one."""
     stop: str = ""
     """Why the run shall end after this step; empty to go on."""
+    evaluate: bool = False
+    """Whether the validation rows shall be looked at after this step."""
+    save: bool = False
+    """Whether a checkpoint shall be written after this step, and after its evaluation."""
     failed: bool = False
     """Whether an error ended the run."""
 
 
 class Callback(Config):
-    """Watches a run, and may ask it to stop. It never touches gradients, batches or the loss."""
+    """Watches a run, and may ask it to stop, to look or to save. It never touches gradients, batches or the loss.
+
+    What it must remember for a run that goes on are its private attributes (``state()``): plain values, which a checkpoint keeps as JSON.
+    One that holds something else, as an open file, overrides ``state()`` and leaves it out.
+    """
 
     everywhere: ClassVar[bool] = False
     """Whether every process of a run has one; the first process alone otherwise."""
@@ -141,10 +149,17 @@ class Job:
     seed: int
     head_weights: frozenset[str] = frozenset()
     """Names of the weights above the encoder's layers: they get the head's learning rate."""
+    rate_factors: Mapping[str, float] = field(default_factory=dict)
+    """By name, the weights whose learning rate is multiplied, and by how much."""
+    before_step: Callable[[float], None] | None = None
+    """Called before the first forward pass of each step with the share of the run that is done, in [0, 1): decides which weights need a
+    gradient in it. After the update it is called with 1, which gives one to all that are ever trained, so that a checkpoint keeps them."""
     resume: Path | None = None
     """The checkpoint to go on from."""
     stream: Stream | None = None
     """In the place of ``pieces`` and ``order``: rows that come as they are read. Needs ``settings.max_steps``."""
+    identity: Mapping[str, Any] = field(default_factory=dict)
+    """Settings and fingerprints by name, plain values, that must be the same when a run goes on from a checkpoint."""
 
 
 def in_json(value: Any) -> Any:

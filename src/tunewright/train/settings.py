@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+import math
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from tunewright.core.config import Config
 from tunewright.core.errors import hint
 from tunewright.train import ENGINES
-from tunewright.train.argument_names import OURS, TODAY, YESTERDAY
+from tunewright.train.argument_names import OURS, TODAY, UNFIT, YESTERDAY
+from tunewright.train.callbacks.guests import GUESTS, Guest
+from tunewright.train.imported import OpenMember
+from tunewright.train.optimizers import OPTIMIZERS
+from tunewright.train.optimizers.base import Optimizer
+from tunewright.train.schedules import SCHEDULES
+from tunewright.train.schedules.base import Schedule
 
 
 class TrainSettings(Config):
     """How long, how fast and how carefully to train. ``auto`` is decided for the model and the machine, and told."""
 
     engine: str = "trainer"
-    """Who drives the steps: ``trainer`` is the Hugging Face Trainer."""
+    """Who drives the steps: ``trainer`` is the Hugging Face Trainer, ``loop`` our own on Accelerate. Both give the same weights."""
     epochs: float = Field(3.0, gt=0)
     """Passes over the training rows; may be a fraction."""
     max_steps: int | None = Field(None, ge=1)
@@ -31,26 +38,38 @@ class TrainSettings(Config):
     """Of the head: all weights above the encoder's layers, a pooler among them; ``auto`` is ten times that of the encoder for ``full``."""
     warmup: float = Field(0.06, ge=0, lt=1)
     """Share of the steps in which the learning rate rises from 0."""
-    schedule: Literal["linear", "cosine", "constant"] = "linear"
-    """How the learning rate falls after the warm-up."""
+    schedule: Annotated[Schedule, OpenMember(SCHEDULES)] = Field(default_factory=lambda: SCHEDULES.build("linear"))
+    """How the learning rate falls after the warm-up; any other by import path, as ``torch.optim.lr_scheduler:CosineAnnealingLR``."""
+    optimizer: Annotated[Optimizer, OpenMember(OPTIMIZERS)] = Field(default_factory=lambda: OPTIMIZERS.build("adamw"))
+    """What turns gradients into updates; any other by import path, as ``torch.optim:Adagrad``."""
     weight_decay: float = Field(0.01, ge=0)
-    """Of AdamW, for weight matrices; biases and norms have none."""
+    """Of the optimizer, for weight matrices; biases and the weights of norms have none."""
+    no_decay: tuple[str, ...] = ()
+    """Patterns of names of more weights without decay, as ``*embeddings*``."""
     clip: float = Field(1.0, ge=0)
     """Largest norm of the gradient; 0 does not clip."""
     bucket: bool = True
     """Batches of rows of similar length: the same rows per step, far less padding."""
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     """Of the training arithmetic; weights stay in float32. ``auto`` is bf16 where the hardware computes in it, else fp32."""
+    compile: bool = False
+    """Whether ``torch.compile`` makes kernels for the model: the first steps take minutes, the later ones less time."""
     evaluate_every: int | None = Field(None, ge=1)
     """Steps between two looks at the validation rows; left out, at the end of each epoch."""
     save_every: int | None = Field(None, ge=1)
     """Steps between two checkpoints; left out, with each evaluation. Each evaluation that gives the best score so far is saved too."""
+    save_minutes: float | None = Field(None, gt=0)
+    """Minutes after which a checkpoint is written, whatever ``save_every`` says."""
+    stop_after_minutes: float | None = Field(None, gt=0)
+    """Minutes of training, those before a resume included, after which the run ends as one that early stopping ends."""
     save_total_limit: int = Field(2, ge=1)
     """Checkpoints that stay on the disk; the best and the last always do."""
     early_stopping: int | None = Field(3, ge=1)
     """Evaluations in a row without a better score after which training ends; null never ends early."""
     best_by: str | None = None
     """The validation score that chooses the checkpoint to serve, as ``f1_macro`` or ``recall/spam``; left out, the task's own."""
+    callbacks: tuple[Annotated[Guest, OpenMember(GUESTS)], ...] = ()
+    """Callbacks of Transformers by import path, as ``my.py:Watch`` or ``{name: my.py:Watch, setting: ...}``."""
     arguments: dict[str, Any] = Field(default_factory=dict)
     """Any other field of ``transformers.TrainingArguments``, passed on to the trainer engine as it is."""
 
@@ -75,13 +94,27 @@ class TrainSettings(Config):
         for name in arguments:
             if name in OURS:
                 wrong.append(f"{name} is set by our key {OURS[name]}: write it there")
+            elif name in UNFIT:
+                wrong.append(f"{name} does not go here: {UNFIT[name]}")
             elif name in YESTERDAY:
                 wrong.append(f"{name} is a name of older releases: {YESTERDAY[name]}")
             elif name not in TODAY:
-                wrong.append(f"{name} is no field of TrainingArguments. {hint(name, TODAY - set(OURS))}")
+                wrong.append(f"{name} is no field of TrainingArguments. {hint(name, TODAY - set(OURS) - set(UNFIT))}")
         if wrong:
             raise ValueError("; ".join(wrong))
         return arguments
+
+    @model_validator(mode="after")
+    def _what_the_engine_can(self) -> Self:
+        if self.engine == "loop" and self.arguments:
+            raise ValueError(
+                f"arguments goes to the engine trainer only, and engine is loop: take {', '.join(sorted(self.arguments))} out, "
+                "or set engine: trainer"
+            )
+        how = [name for name in self.arguments if name.startswith("torch_compile_")]
+        if how and not self.compile:
+            raise ValueError(f"arguments: {how[0]} says how to compile, and compile is false: set compile: true")
+        return self
 
     @model_validator(mode="after")
     def _whole_micro_batches(self) -> Self:
@@ -91,6 +124,21 @@ class TrainSettings(Config):
                 "choose numbers that divide"
             )
         return self
+
+    def warmup_steps(self, total_steps: int) -> int:
+        """Steps in which the learning rate rises."""
+        return math.ceil(total_steps * self.warmup)
+
+    def check(self) -> None:
+        """Tell what is wrong with the parts that are named by import path, before a model is loaded.
+
+        Raises:
+            UserError: one does not exist, refuses its settings, or wants what the engine does not have.
+        """
+        self.optimizer.check()
+        self.schedule.check(self.warmup)
+        for callback in self.callbacks:
+            callback.check(self.engine)
 
 
 def default_learning_rate(width: int) -> float:

@@ -5,16 +5,37 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count, islice
 from typing import TYPE_CHECKING, Any
 
+from tunewright.core.errors import UserError
 from tunewright.train.run import Piece, Step, Stream
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from tunewright.train.settings import TrainSettings
+
 FILLER = -1
 """The index of no row: a pass that counts nothing, where the last step of an epoch has fewer micro-batches than processes."""
 EMPTY = "_empty"
+
+
+def micro_rows(settings: TrainSettings, processes: int) -> int:
+    """Rows of a micro-batch.
+
+    Raises:
+        UserError: the rows of a step cannot be shared out evenly.
+    """
+    micro, rest = divmod(settings.batch_size, settings.accumulate * processes)
+    if rest or not micro:
+        raise UserError(
+            f"train.batch_size {settings.batch_size} cannot be shared out over {processes} processes and "
+            f"train.accumulate {settings.accumulate}",
+            "It counts the rows of one step over all processes",
+            "Choose a batch_size that accumulate x processes divides",
+        )
+    return micro
 
 
 class Share:
@@ -28,14 +49,14 @@ class Share:
     """
 
     def __init__(self, order: Callable[[int], Sequence[Sequence[int]]], accumulate: int, process: int = 0, processes: int = 1) -> None:
-        self._order, self._accumulate, self._process, self._processes = order, accumulate, process, processes
+        self._order, self.accumulate, self._process, self._processes = order, accumulate, process, processes
         self.epoch = 0
         self._batches = sum(1 for _ in self)
 
     @property
     def steps(self) -> int:
         """Optimizer steps per epoch."""
-        return math.ceil(self._batches / self._accumulate)
+        return math.ceil(self._batches / self.accumulate)
 
     def __iter__(self) -> Iterator[Sequence[int]]:
         batches = self._order(self.epoch)
@@ -106,3 +127,25 @@ class StreamShare:
             self._step = step
             for micro in step.batches[self._process :: self._processes]:
                 yield self._collate(micro)
+
+
+def steps_of(share: Share, collate: Collated, pieces: Pieces, done: int) -> Iterator[tuple[float, list[dict[str, Any]]]]:
+    """The steps of one process after the first ``done``, without end; what came before them is not read again.
+
+    Returns:
+        For each step the epochs that are over when it is done, and its micro-batches.
+    """
+    for epoch in count(done // share.steps):
+        share.epoch = epoch
+        micro = list(share)
+        for start in range(done % share.steps * share.accumulate, len(micro), share.accumulate):
+            group = micro[start : start + share.accumulate]
+            yield epoch + (start + len(group)) / len(micro), [collate([pieces[index] for index in one]) for one in group]
+        done = 0
+
+
+def stream_steps(stream: StreamShare, accumulate: int) -> Iterator[tuple[float, list[dict[str, Any]]]]:
+    """The steps of one process of a stream, as ``steps_of`` gives them."""
+    batches = iter(stream)
+    while group := list(islice(batches, accumulate)):
+        yield stream.epoch, group

@@ -53,5 +53,9 @@ class Journal(Callback):
         if self._stream is not None:
             self._stream.close()
 
+    def state(self) -> dict[str, Any]:
+        """Nothing: what it must know stands in its file."""
+        return {}
+
     def _event(self, event: str, run: Run, **more: Any) -> None:
         append_line(self.path, {"event": event, "step": run.step, "seconds": round(run.seconds, 3), **more})

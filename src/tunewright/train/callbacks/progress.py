@@ -36,3 +36,7 @@ class Progress(Callback):
 
     def fit_end(self, run: Run) -> None:
         self._bar.stop()
+
+    def state(self) -> dict[str, Any]:
+        """Nothing: a bar is drawn anew."""
+        return {}

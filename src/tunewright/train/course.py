@@ -1,0 +1,233 @@
+"""The course of a run, whoever drives its steps: losses, watchers, looks at the validation rows, checkpoints, and going on from one."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from tunewright.core.errors import Diverged, UserError
+from tunewright.core.folder import clear_halves
+from tunewright.train.callbacks.guests import exported, put_exported_back, wants_logs
+from tunewright.train.callbacks.signals import WORDS
+from tunewright.train.chance_state import chance_state, put_chance_back
+from tunewright.train.checkpoint import Parts, chance_of, load_weights, plain_state, progress_of, prune, put_back, same_run, write
+from tunewright.train.processes import Processes
+from tunewright.train.run import Batch, Job, Run, in_json, tell
+from tunewright.train.share import EMPTY
+
+KEPT_OF_A_RUN = ("step", "total_steps", "epoch", "tokens", "seconds", "scores", "best_step", "best_score", "stop")
+"""What a run that goes on must know of what it did before."""
+MAY_CHANGE = {"save_every", "save_total_limit", "save_minutes", "stop_after_minutes"}
+"""Keys of ``train`` that a run may go on with another value of: they decide when it saves and ends, and nothing that it computes."""
+
+
+class Course:
+    """What both engines do around the updates of a run.
+
+    Args:
+        job: what is trained.
+        device: where this process computes.
+    """
+
+    def __init__(self, job: Job, device: torch.device) -> None:
+        self.job, self.run = job, Run(job.model)
+        self.processes, self._device = Processes(device), device
+        self.watchers = [one for one in job.callbacks if one.everywhere or self.processes.first]
+        self.epoch_steps = 0
+        """Steps of an epoch; those of the whole run where epochs have no length."""
+        self.position: Callable[[], Any] = lambda: None
+        """Where a stream goes on, asked when a checkpoint is written."""
+        self.resumed_position: Any = None
+        """What ``position`` gave when the checkpoint was written from which the run goes on."""
+        self.guests = [guest.make() for guest in job.settings.callbacks]
+        """Callbacks of Transformers that the recipe names."""
+        self.logs = wants_logs(self.guests)
+        """Whether one of them hears of losses."""
+        self._sums: list[Tensor] = []
+        self._items: Tensor | float = 0.0
+        self._started = 0.0
+
+    @contextmanager
+    def told(self) -> Iterator[None]:
+        """Tell the watchers of the end, also of one by an error."""
+        clear_halves(self.job.folder)
+        try:
+            yield
+        except BaseException as error:
+            self.run.failed, self.run.stop = True, error.found if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+            for callback in self.watchers:
+                with suppress(Exception):  # handlers are put back and files closed; the error that ended the run is the one to tell
+                    callback.fit_end(self.run)
+            raise
+        tell(self.watchers, "fit_end", self.run)
+
+    def begin(self, total_steps: int) -> None:
+        """Tell the watchers that the first step comes."""
+        run = self.run
+        run.total_steps, self._started = total_steps, time.monotonic() - run.seconds
+        tell(self.watchers, "fit_start", run)
+        self._states()
+
+    def before_step(self) -> None:
+        """Let the job decide which weights need a gradient in the step that begins."""
+        if self.job.before_step:
+            self.job.before_step(self.run.step / self.run.total_steps)
+
+    def count(self, batches: Sequence[Mapping[str, Any]]) -> Tensor:
+        """Labelled items of a step: of these micro-batches and those of all processes."""
+        own = torch.tensor(sum(self.job.count(batch) for batch in batches if EMPTY not in batch), device=self._device)
+        self._items = self.processes.summed(own)
+        return self._items
+
+    def loss(self, model: nn.Module, batch: dict[str, Any], items: Tensor) -> tuple[Tensor, Any]:
+        """The share of a micro-batch in the mean loss of its step, and the outputs of the model.
+
+        Args:
+            model: as the engine has wrapped it.
+            batch: a micro-batch on the device; the mark of an empty one is taken out.
+            items: what ``count`` gave for the step.
+        """
+        share = 0.0 if batch.pop(EMPTY, False) else 1.0
+        loss = self.job.loss_fn(model, batch)
+        total = loss.total * share
+        self._sums.append(torch.stack([total.detach().double(), _tokens(batch, total.device).double() * share]))
+        # gradients are averaged over the processes, but the count is already that of all of them
+        return total * self.processes.count / items, loss.outputs
+
+    def before_update(self, grad_norm: Any, learning_rate: float, scaled: bool = False) -> None:
+        """Note the step whose gradients are ready. One wait for the device.
+
+        Args:
+            grad_norm: before clipping.
+            learning_rate: of the encoder's weights in this step.
+            scaled: whether a scaler skips updates whose gradients are not finite (fp16).
+
+        Raises:
+            Diverged: the loss or the gradient left the finite numbers.
+        """
+        run, own = self.run, torch.stack(self._sums).sum(0)
+        self._sums.clear()
+        total, tokens = self.processes.summed(own).tolist()
+        run.loss, run.tokens = total / float(self._items), run.tokens + int(tokens)
+        run.grad_norm, run.learning_rate = float(grad_norm), learning_rate
+        if not math.isfinite(run.loss) or not (math.isfinite(run.grad_norm) or scaled):
+            raise Diverged(
+                f"at step {run.step + 1} the loss is {run.loss} and the norm of the gradient {run.grad_norm}",
+                "Training goes on only with finite numbers; this update was not made",
+                f"Lower train.learning_rate (it was {run.learning_rate:.2g} here), raise train.warmup, or set train.precision: fp32",
+            )
+
+    def step_done(self, epoch: float) -> None:
+        """Count a step, tell the watchers, and decide what comes after it: ``run.evaluate``, ``run.save``, ``run.stop``."""
+        run, settings = self.run, self.job.settings
+        run.step, run.epoch, run.seconds = run.step + 1, epoch, self._clock()
+        if self.job.before_step:
+            self.job.before_step(1.0)
+        tell(self.watchers, "step_end", run)
+        self.agree()
+        every, last = settings.evaluate_every or self.epoch_steps, run.step >= run.total_steps
+        run.evaluate = run.evaluate or last or run.step % every == 0
+        run.save = run.save or last or bool(run.stop) or run.step % (settings.save_every or every) == 0
+
+    def agree(self) -> None:
+        """What the callbacks of the first process ask for, asked for in all of them."""
+        run = self.run
+        asked: list[Any] = [run.stop, run.evaluate, run.save]
+        run.stop, run.evaluate, run.save = self.processes.agreed(asked)
+
+    def evaluate(self, model: nn.Module) -> None:
+        """Look at the validation rows, and have the first best score saved."""
+        run, job = self.run, self.job
+        run.evaluate = False
+        run.scores = self.processes.agreed(job.evaluate(model) if self.processes.first else {})
+        score, best = run.scores[job.best_by], run.best_score
+        if best is None or math.isnan(best) or (score > best if job.higher_is_better else score < best):
+            run.best_score, run.best_step, run.save = score, run.step, True
+        run.seconds = self._clock()
+        tell(self.watchers, "evaluated", run)
+        self.agree()
+        run.save = run.save or bool(run.stop)
+
+    def save(self, parts: Parts, more: Callable[[Path], None] = lambda half: None) -> None:
+        """Write a checkpoint after this step, with the streams of randomness of every process."""
+        run, job = self.run, self.job
+        run.save = False
+        chance = self.processes.gathered(chance_state(self._device))
+        if self.processes.first:
+            write(job.folder / f"checkpoint-{run.step}", parts, chance, self._progress(), more)
+            prune(job.folder, job.settings.save_total_limit, run.best_step)
+            tell(self.watchers, "saved", run)
+        self.processes.wait()
+
+    def take_over(self, checkpoint: Path) -> bool:
+        """Give the model, the counters and the callbacks what a checkpoint keeps of them.
+
+        Returns:
+            Whether that run had come to its end, so that nothing is left to train.
+
+        Raises:
+            UserError: the checkpoint is damaged, or belongs to another recipe or other data; each difference is named.
+        """
+        kept, run = progress_of(checkpoint), self.run
+        same_run(kept["identity"], self._identity(), checkpoint)
+        load_weights(self.job.model, checkpoint)
+        for name in KEPT_OF_A_RUN:
+            setattr(run, name, kept[name])
+        run.resumed_at, self.resumed_position = run.step, kept["stream"]
+        for guest, state in zip(self.guests, kept.get("guests", ()), strict=True):
+            put_exported_back(guest, state)
+        for callback, state in zip(self.job.callbacks, kept["callbacks"], strict=True):
+            if state:
+                callback.restore(state)
+        return bool(run.stop) or run.step >= run.total_steps
+
+    def put_chance_back(self, checkpoint: Path) -> None:
+        """Have the streams of randomness go on where they were when a checkpoint was written; the last thing before its next step."""
+        put_chance_back(chance_of(checkpoint, self.processes.number), self._device)
+
+    def put_back(self, checkpoint: Path, parts: Parts) -> None:
+        """Give optimizer, schedule and scaler what a checkpoint keeps of them."""
+        put_back(checkpoint, parts)
+
+    def _progress(self) -> dict[str, Any]:
+        run = self.run
+        plain = {"scores": in_json(run.scores), "best_score": in_json(run.best_score)}
+        asked = {"stop": ""} if run.stop in WORDS.values() else {}  # of that process alone
+        kept = {name: getattr(run, name) for name in KEPT_OF_A_RUN} | plain | asked
+        guests = {"guests": [exported(guest) for guest in self.guests]} if self.guests else {}
+        return {**kept, "stream": self.position(), "callbacks": self._states(), **guests, "identity": self._identity()}
+
+    def _states(self) -> list[dict[str, Any]]:
+        """What each callback must remember.
+
+        Raises:
+            UserError: something in it is no plain value.
+        """
+        return [plain_state(type(callback).__name__, callback.state()) for callback in self.job.callbacks]
+
+    def _identity(self) -> dict[str, Any]:
+        """What must be the same when a run goes on, as JSON gives it back."""
+        job = self.job
+        settings = {f"train.{name}": value for name, value in job.settings.model_dump(mode="json", exclude=MAY_CHANGE).items()}
+        rows = {} if job.stream else {"training rows": len(job.pieces)}
+        own = {**settings, **rows, "processes": self.processes.count, "seed of training": job.seed, **job.identity}
+        found: dict[str, Any] = json.loads(json.dumps(own))
+        return found
+
+    def _clock(self) -> float:
+        """Seconds that the run has taken, those before a resume included."""
+        return time.monotonic() - self._started
+
+
+def _tokens(batch: Batch, device: torch.device) -> Tensor:
+    if "attention_mask" in batch:
+        return batch["attention_mask"].sum()
+    return torch.tensor(batch["input_ids"].numel() if "input_ids" in batch else 0, device=device)
