@@ -93,10 +93,10 @@ def _kept(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
     """What a checkpoint keeps of a model: the weights that are trained, and the buffers that are saved with a model."""
     from torch import nn
 
-    saved = model.state_dict(keep_vars=True)
+    buffers = dict(model.named_buffers())  # a quantised layer saves more than its weights and buffers; that is the base's
     seen: set[int] = set()
-    for name, value in saved.items():
-        trained = value.requires_grad or not isinstance(value, nn.Parameter)
+    for name, value in model.state_dict(keep_vars=True).items():
+        trained = value.requires_grad if isinstance(value, nn.Parameter) else name in buffers
         if trained and id(value) not in seen:
             seen.add(id(value))
             yield name, value

@@ -89,15 +89,16 @@ class _Trainer(Trainer):
         if self.optimizer is None:
             settings, owner = self.job.settings, cast(Any, model or self.model)
             decayed = set(self.get_decay_parameter_names(owner))
-            groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
+            groups: dict[tuple[bool, float, bool], list[nn.Parameter]] = {}
             for name, weight in owner.named_parameters():
                 if weight.requires_grad:
-                    groups.setdefault((name in self.job.head_weights, name in decayed), []).append(weight)
-            rates = {False: settings.learning_rate, True: settings.head_learning_rate}
+                    key = (name in self.job.head_weights, self.job.rate_factors.get(name, 1.0), name in decayed)
+                    groups.setdefault(key, []).append(weight)
+            rates: dict[bool, Any] = {False: settings.learning_rate, True: settings.head_learning_rate}
             parameters = [
-                {"params": weights, "lr": rates[new], "weight_decay": settings.weight_decay if decay else 0.0}
-                for (new, decay), weights in sorted(groups.items(), key=lambda item: item[0])
-            ]
+                {"params": weights, "lr": rates[new] * factor, "weight_decay": settings.weight_decay if decay else 0.0}
+                for (new, factor, decay), weights in sorted(groups.items(), key=lambda item: (item[0][0], item[0][1] != 1, item[0]))
+            ]  # those with the encoder's own rate come first: it is the one that is told
             kind, options = self.get_optimizer_cls_and_kwargs(self.args, owner)
             self.optimizer = kind(parameters, **options)
         return self.optimizer
@@ -238,6 +239,10 @@ class _Bridge(TrainerCallback):
         if not self.trainer.streamed:
             self.trainer.share.epoch = state.global_step // self.trainer.share.steps
 
+    def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        if self.job.before_step:
+            self.job.before_step(state.global_step / state.max_steps)
+
     def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         run = self.run
         run.loss, tokens = self.trainer.step_sums()
@@ -254,6 +259,8 @@ class _Bridge(TrainerCallback):
         run, settings = self.run, self.job.settings
         streamed = self.trainer.streamed
         run.step, run.epoch, run.seconds = state.global_step, streamed.epoch if streamed else float(state.epoch), self.trainer.clock()
+        if self.job.before_step:
+            self.job.before_step(1.0)
         tell(self.trainer.watchers, "step_end", run)
         run.stop = self.trainer.agreed(run.stop)
         last = run.step >= run.total_steps

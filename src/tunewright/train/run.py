@@ -141,6 +141,11 @@ class Job:
     seed: int
     head_weights: frozenset[str] = frozenset()
     """Names of the weights above the encoder's layers: they get the head's learning rate."""
+    rate_factors: Mapping[str, float] = field(default_factory=dict)
+    """By name, the weights whose learning rate is multiplied, and by how much."""
+    before_step: Callable[[float], None] | None = None
+    """Called before the first forward pass of each step with the share of the run that is done, in [0, 1): decides which weights need a
+    gradient in it. After the update it is called with 1, which gives one to all that are ever trained, so that a checkpoint keeps them."""
     resume: Path | None = None
     """The checkpoint to go on from."""
     stream: Stream | None = None
