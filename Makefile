@@ -14,7 +14,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "Python 3.11 or newer is needed"'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check torch==$$(sed -n 's/^torch==//p' constraints.txt)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[demo,sentence,track,wandb,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[demo,sentence,quant,track,wandb,dev]'
 	touch $@
 
 system:  ## a browser, for the test that opens the report
@@ -41,7 +41,7 @@ check: install  ## the inner loop: format, lint, types, fast tests
 test-lowest: system  ## the tests on the oldest releases that pyproject.toml admits
 	$(PYTHON) -m venv .venv-lowest
 	.venv-lowest/bin/python -m pip install --quiet torch==$$(sed -n 's/^torch==//p' constraints-lowest.txt)
-	.venv-lowest/bin/python -m pip install --quiet -c constraints-lowest.txt -e '.[demo,sentence,track,wandb,dev]'
+	.venv-lowest/bin/python -m pip install --quiet -c constraints-lowest.txt -e '.[demo,sentence,quant,track,wandb,dev]'
 	.venv-lowest/bin/python -m pytest
 
 bench: install  ## speed and quality, side by side with what a user would pick instead

@@ -150,6 +150,8 @@ def job(folder: Path, base: Path, some: Sequence[Mapping[str, Any]], **more: Any
         folder=folder,
         seed=5,
         head_weights=made.head_weights,
+        rate_factors=made.rate_factors,
+        before_step=made.before_step,
         resume=resume,
     )
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -12,6 +13,7 @@ from tunewright.core.errors import MissingExtra, UserError
 from tunewright.core.folder import whole, write_json
 from tunewright.model.base import Base
 from tunewright.model.methods.base import Method
+from tunewright.model.quantize import loading, needs, quantised
 from tunewright.model.settings import ModelSettings
 from tunewright.tasks.base import Task
 
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 
 SPECIALIST = "tunewright.json"
 """Beside the model: the task with its labels, how rows are cut, and how the model is loaded."""
+BASE = "base"
+"""Below the folder of a model whose method does not merge: the plain model, which what was trained is put onto."""
 
 
 DROPOUT_KEYS = ("classifier_dropout", "seq_classif_dropout", "cls_dropout")
@@ -36,6 +40,12 @@ class Built:
     """Paths, in the plain model, of the modules that the base checkpoint does not have."""
     head_weights: frozenset[str]
     """Names, in ``model``, of the weights above the encoder's layers, the new ones among them; they get the head's learning rate."""
+    rate_factors: Mapping[str, float] = field(default_factory=dict)
+    """By name, in ``model``, the weights whose learning rate is multiplied, and by how much."""
+    before_step: Callable[[float], None] | None = None
+    """What is to be called before each step with the share of the run that is done."""
+    targets: tuple[str, ...] = ()
+    """The parts of each layer that the method works on."""
 
 
 def build(base: Base, settings: ModelSettings, task: Task, method: Method, seed: int) -> Built:
@@ -46,15 +56,38 @@ def build(base: Base, settings: ModelSettings, task: Task, method: Method, seed:
     """
     import torch
 
+    needs(settings, method)
     with torch.random.fork_rng():
         torch.manual_seed(seed)  # the head is drawn here
         if settings.pooling == "mean":
-            model, new = _mean_pooled(base, settings, task)
+            model, new = _mean_pooled(base, settings, task, loading(settings, method, ["pooler"]))
         else:
-            model, new = _with_head(base, settings, task)
+            whole = list(head_modules(_drawn(base, settings, task), ())) if quantised(settings, method) else []
+            model, new = _with_head(base, settings, task, loading(settings, method, whole))
+        resized = fit_tokens(model, base.tokenizer)
         head = head_modules(model, new)
-        model = method.apply(model, head)
-    return Built(model, new, method.head_weights(model, head))
+        thaw = method.before_step(model, head)
+        model = method.apply(model, (*head, *resized))
+    return Built(
+        model,
+        (*new, *resized),
+        method.head_weights(model, head),
+        method.rate_factors(model, head),
+        thaw,
+        method.targets_in(model),
+    )
+
+
+def fit_tokens(model: nn.Module, tokenizer: Any) -> tuple[str, ...]:
+    """Give tokens that the base does not know a row in its embeddings, the mean of those that are there; the path of the embeddings, where
+    that was needed."""
+    embeddings = cast(Any, model).get_input_embeddings()
+    if len(tokenizer) <= embeddings.num_embeddings:
+        return ()
+    owner: Any = model if hasattr(model, "resize_token_embeddings") else cast(Any, model).encoder
+    owner.resize_token_embeddings(len(tokenizer))
+    made = cast(Any, model).get_input_embeddings()
+    return tuple(name for name, module in model.named_modules() if module is made)
 
 
 def head_modules(model: nn.Module, new: tuple[str, ...]) -> tuple[str, ...]:
@@ -64,8 +97,10 @@ def head_modules(model: nn.Module, new: tuple[str, ...]) -> tuple[str, ...]:
     (docs/lab-log.md).
     """
     prefix = getattr(model, "base_model_prefix", "encoder")
-    encoder = getattr(model, prefix, None)
-    above = [name for name, child in model.named_children() if name != prefix and any(True for _ in child.parameters())]
+    encoder, words = getattr(model, prefix, None), _words(model)
+    above = [
+        name for name, child in model.named_children() if name != prefix and child is not words and any(True for _ in child.parameters())
+    ]
     pooler = getattr(encoder, "pooler", None) if hasattr(model, "base_model_prefix") else None
     if pooler is not None and any(True for _ in pooler.parameters()):
         above.append(f"{prefix}.pooler")
@@ -73,19 +108,29 @@ def head_modules(model: nn.Module, new: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*above, *(path for path in new if not path.startswith(inside))]))
 
 
+def _words(model: nn.Module) -> nn.Module | None:
+    """What makes scores of words, in a model that writes: it belongs to the base, and is often the embeddings again."""
+    find = getattr(model, "get_output_embeddings", None)
+    return find() if find else None
+
+
 def skeleton(base: Base, settings: ModelSettings, task: Task, method: Method) -> nn.Module:
-    """The same model with drawn weights: right in shape and size, worthless in its answers. Reads no weights."""
+    """The same model with drawn weights, none of them quantised: right in shape, worthless in its answers. Reads no weights."""
+    plain = _drawn(base, settings, task)
+    resized = fit_tokens(plain, base.tokenizer)
+    return method.apply(plain, (*head_modules(plain, ()), *resized))
+
+
+def _drawn(base: Base, settings: ModelSettings, task: Task) -> nn.Module:
     import transformers
 
     if settings.pooling == "mean":
         from tunewright.model.mean_pooled import MeanPooled
 
         encoder = cast(Any, transformers.AutoModel).from_config(base.config)
-        plain: nn.Module = MeanPooled(encoder, task.head_settings()["num_labels"], 0.1)
-    else:
-        config = _config(base, settings, task)
-        plain = getattr(transformers, task.head).from_config(config)
-    return method.apply(plain, head_modules(plain, ()))
+        return MeanPooled(encoder, task.head_settings()["num_labels"], 0.1)
+    plain: nn.Module = getattr(transformers, task.head).from_config(_config(base, settings, task))
+    return plain
 
 
 def save(
@@ -97,29 +142,43 @@ def save(
     settings: ModelSettings,
     max_tokens: int,
     roles: Sequence[str] | None = None,
+    method: tuple[dict[str, Any], Path] | None = None,
 ) -> None:
     """Write a plain, complete model so that Hugging Face alone loads it, with what tunewright must know beside it.
 
-    ``roles`` are those that the training rows had; left out, the folder does not say what a row must have.
+    Args:
+        model: a plain model.
+        folder: what it will be called.
+        tokenizer: of its base.
+        task: with its labels.
+        task_spec: the same as a recipe has it.
+        settings: the recipe's ``model`` section.
+        max_tokens: tokens of a row that it sees.
+        roles: those that the training rows had; left out, the folder does not say what a row must have.
+        method: where it does not merge: as a recipe has it, and the folder of what it trained. The plain model then stands in ``base/``.
     """
     tokenizer.model_max_length = max_tokens
     with whole(folder) as half:
-        half.mkdir()
+        plain = half if method is None else half / BASE
+        plain.mkdir(parents=True)
         if settings.pooling == "mean":
-            cast(Any, model).save_pretrained(half, tokenizer, max_tokens)
-            _name_labels(half / "config.json", task)
+            cast(Any, model).save_pretrained(plain, tokenizer, max_tokens)
+            _name_labels(plain / "config.json", task)
         else:
-            cast(Any, model).save_pretrained(str(half))
-            tokenizer.save_pretrained(str(half))
-        known = {} if roles is None else {"roles": list(roles)}
+            cast(Any, model).save_pretrained(str(plain))
+            tokenizer.save_pretrained(str(plain))
+        known: dict[str, Any] = {} if roles is None else {"roles": list(roles)}
+        if method is not None:
+            shutil.copytree(method[1], half, dirs_exist_ok=True)
+            known["method"] = method[0]
         write_json(half / SPECIALIST, {"task": task_spec, **known, "max_tokens": max_tokens, "pooling": settings.pooling})
 
 
-def _with_head(base: Base, settings: ModelSettings, task: Task) -> tuple[nn.Module, tuple[str, ...]]:
+def _with_head(base: Base, settings: ModelSettings, task: Task, more: dict[str, Any]) -> tuple[nn.Module, tuple[str, ...]]:
     import transformers
 
     config = _config(base, settings, task)
-    model, report = _load(getattr(transformers, task.head), base, settings, config=config, ignore_mismatched_sizes=True)
+    model, report = _load(getattr(transformers, task.head), base, settings, config=config, ignore_mismatched_sizes=True, **more)
     missing = {*report["missing_keys"], *(key[0] if isinstance(key, tuple) else key for key in report.get("mismatched_keys", ()))}
     _whole(base, missing, f"{model.base_model_prefix}.")
     return model, _modules_of(missing, model)
@@ -136,7 +195,7 @@ def _whole(base: Base, missing: set[str], body: str) -> None:
         )
 
 
-def _mean_pooled(base: Base, settings: ModelSettings, task: Task) -> tuple[nn.Module, tuple[str, ...]]:
+def _mean_pooled(base: Base, settings: ModelSettings, task: Task, more: dict[str, Any]) -> tuple[nn.Module, tuple[str, ...]]:
     from importlib.util import find_spec
 
     import transformers
@@ -145,7 +204,7 @@ def _mean_pooled(base: Base, settings: ModelSettings, task: Task) -> tuple[nn.Mo
 
     if not find_spec("sentence_transformers"):
         raise MissingExtra("model.pooling: mean (saved as a sentence-transformers folder)", "sentence")
-    encoder, report = _load(transformers.AutoModel, base, settings)
+    encoder, report = _load(transformers.AutoModel, base, settings, **more)
     _whole(base, set(report["missing_keys"]), "")
     if not hasattr(encoder.config, "hidden_size"):
         raise UserError(

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from tunewright.core.errors import UserError
 from tunewright.core.folder import read_json
 from tunewright.core.schema import Row
-from tunewright.model.build import SPECIALIST
+from tunewright.model.build import BASE, SPECIALIST
+from tunewright.model.methods import METHODS
 from tunewright.tasks import TASKS
 from tunewright.tasks.base import Answer, Encoded, Task
 
@@ -64,8 +65,12 @@ class Predictor:
             )
         kept = read_json(folder / SPECIALIST)
         task = TASKS.build(kept["task"])
-        model = _model(folder, task, kept["pooling"]).to(device())
-        return cls(model, AutoTokenizer.from_pretrained(str(folder)), task, kept["max_tokens"], batch_size, kept.get("roles", roles))
+        plain = folder / BASE if "method" in kept else folder
+        model = _model(plain, task, kept["pooling"])
+        if "method" in kept:
+            model = METHODS.build(kept["method"]).attach(model, folder)
+        tokenizer = AutoTokenizer.from_pretrained(str(plain))
+        return cls(model.to(device()), tokenizer, task, kept["max_tokens"], batch_size, kept.get("roles", roles))
 
     @cached_property
     def texts(self) -> tuple[str, ...]:

@@ -19,6 +19,8 @@ from tunewright.tasks.base import Answer
 TOLERANCE = 1e-3
 """Largest difference between two answers (of a probability, say) that counts as none; measured ones are about 1e-6 in float32."""
 
+MERGED = {"float32": 1e-4, "float16": 5e-3, "bfloat16": 2e-2}
+"""The same for merging, by the precision of the weights: rounding, and no more."""
 REPORT_IT = "Do not use this model; report it with the recipe and the versions in manifest.json"
 CHILD = Path(__file__).with_name("proof_child.py")
 
@@ -78,6 +80,36 @@ def prove_batching(predictor: Predictor, rows: Sequence[Row]) -> dict[str, Any]:
             "The model mixes the rows of a batch or reads padding: choose another model.base",
         )
     return {"rows": len(rows), "largest_difference": largest}
+
+
+def prove_merging(
+    merged: Predictor, rows: Sequence[Row], trained: Sequence[Answer], precision: str, quantised: str | None
+) -> dict[str, Any]:
+    """Compare the answers before and after what was trained was put into the plain weights.
+
+    Args:
+        merged: the plain model.
+        rows: what to ask.
+        trained: the answers of the model as it was trained, parallel to ``rows``.
+        precision: of the weights.
+        quantised: how the base was quantised in training. Its weights are full ones now, and the difference is told and not bounded.
+
+    Raises:
+        ProofFailed: they differ by more than rounding explains.
+    """
+    task, tolerance = merged.task, MERGED[precision]
+    pairs = list(zip(trained, merged.stream(rows), strict=True))
+    largest = max((task.difference(one, other) for one, other in pairs), default=0.0)
+    found = {"rows": len(rows), "same_labels": sum(task.agrees(one, other) for one, other in pairs), "largest_difference": largest}
+    if quantised:
+        return {**found, "dequantised": quantised}
+    if largest > tolerance:
+        raise ProofFailed(
+            f"merging what was trained into the weights changed the answers to {len(rows)} rows by {largest:.2g} at most",
+            f"Differences up to {tolerance} are allowed for weights in {precision}",
+            REPORT_IT,
+        )
+    return {**found, "tolerance": tolerance}
 
 
 def _ask_fresh_process(folder: Path, asked: dict[str, Any]) -> dict[str, Any]:

@@ -19,11 +19,54 @@ def classes(folder: str, asked: dict[str, Any]) -> tuple[list[Any], str]:
         return _with_sentence_transformers(folder, asked), "sentence_transformers"
     from transformers import pipeline
 
-    classify: Any = pipeline("text-classification", model=folder, device=-1)
+    options, loaded_with = model_in(folder, "AutoModelForSequenceClassification")
+    classify: Any = pipeline("text-classification", device=-1, **options)
     pairs = asked["pairs"] or [None] * len(asked["texts"])
     rows = [text if pair is None else {"text": text, "text_pair": pair} for text, pair in zip(asked["texts"], pairs, strict=True)]
     found = [classify(row, top_k=None, truncation=True) for row in rows]
-    return [{one["label"]: one["score"] for one in scores} for scores in found], "transformers.pipeline"
+    return [{one["label"]: one["score"] for one in scores} for scores in found], loaded_with
+
+
+def model_in(folder: str, head: str) -> tuple[dict[str, Any], str]:
+    """What ``transformers.pipeline`` is given, and what loads it: the folder; or, where what was trained stands beside the base, both put
+    together.
+
+    Args:
+        folder: the saved model.
+        head: the transformers auto class of the task.
+    """
+    base = Path(folder) / "base"
+    if not base.is_dir():
+        return {"model": folder}, "transformers.pipeline"
+    import transformers
+
+    plain = getattr(transformers, head).from_pretrained(str(base), dtype="auto")
+    tokenizer = transformers.AutoTokenizer.from_pretrained(str(base))
+    if (Path(folder) / "adapter.json").exists():
+        return {"model": _with_bottlenecks(plain, Path(folder)), "tokenizer": tokenizer}, "transformers, with the lines of the model card"
+    from peft import PeftModel
+
+    return {"model": PeftModel.from_pretrained(plain, folder).eval(), "tokenizer": tokenizer}, "transformers and peft"
+
+
+def _with_bottlenecks(model: Any, folder: Path) -> Any:
+    """A plain model whose layers, where ``adapter.json`` says it, have a small network behind them: y + up(activation(down(y)))."""
+    import torch
+    from safetensors.torch import load_file
+    from transformers.activations import ACT2FN
+
+    kept, weights = json.loads((folder / "adapter.json").read_text(encoding="utf-8")), load_file(folder / "adapter.safetensors")
+    activation = ACT2FN[kept["activation"]]
+    for path in kept["behind"]:
+        down, up = ([weights.pop(f"{path}.{part}.{kind}") for kind in ("weight", "bias")] for part in ("down", "up"))
+
+        def behind(_: Any, __: Any, y: Any, down: Any = down, up: Any = up) -> Any:
+            linear = torch.nn.functional.linear
+            return y + linear(activation(linear(y, *down)), *up)
+
+        model.get_submodule(path).register_forward_hook(behind)
+    model.load_state_dict(weights, strict=False)  # the head, which base/ has too
+    return model.eval()
 
 
 def _with_sentence_transformers(folder: str, asked: dict[str, Any]) -> list[Any]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from tunewright.core.config import Config
 
@@ -24,5 +25,43 @@ class ModelSettings(Config):
     """Dropout before the head; left out, the model's own."""
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
     """Of the weights while they are trained and when they are saved."""
+    quantize: Literal["nf4", "fp4", "int8"] | None = None
+    """Keep the base weights in four or eight bits, to save memory; they cannot be trained then, so ``method`` must be ``qlora`` or
+    ``lora``. ``load_in_4bit`` and ``load_in_8bit`` are understood too. Left out, in full, or as the method says."""
+    double_quantize: bool = True
+    """Quantise the scales of the blocks too, with four bits."""
     revision: str | None = None
     """Branch, tag or commit of a Hub id."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_transformers_calls_it(cls, values: Any) -> Any:
+        """Take the keys that ``from_pretrained`` has, or say what stands in their place."""
+        if not isinstance(values, Mapping):
+            return values
+        found = dict(values)
+        where = found.pop("device_map", "auto")
+        if where != "auto":
+            raise ValueError(
+                f"device_map: {where}: the whole model stands on the fastest device, which is what auto means here; leave the key out, and "
+                "choose among GPUs with CUDA_VISIBLE_DEVICES"
+            )
+        for key, kind in (("load_in_8bit", "int8"), ("load_in_4bit", "nf4")):
+            if found.pop(key, False):
+                if found.get("quantize", kind) != kind:
+                    raise ValueError(f"{key} means quantize: {kind}, and quantize is {found['quantize']}: leave one of them out")
+                found["quantize"] = kind
+        for key, today in TODAY.items():
+            if key in found:
+                raise ValueError(f"{key} is {today} here: write it there")
+        return found
+
+
+TODAY = {
+    "torch_dtype": "model.precision",
+    "dtype": "model.precision",
+    "bnb_4bit_quant_type": "model.quantize (nf4 or fp4)",
+    "bnb_4bit_use_double_quant": "model.double_quantize",
+    "quantization_config": "model.quantize",
+}
+"""Arguments of ``from_pretrained`` and what stands in their place."""

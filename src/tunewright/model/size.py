@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tunewright.model.base import Base
 from tunewright.model.build import skeleton
 from tunewright.model.methods.base import Method
+from tunewright.model.quantize import bits
 from tunewright.model.settings import ModelSettings
 from tunewright.tasks.base import Task
 
@@ -32,17 +33,25 @@ class Size:
         trainable: those of them that are trained.
         weight_bytes: of all weights.
         trained_bytes: of the trained ones.
+        targets: the parts of each layer that a method works on.
     """
 
     parameters: int
     trainable: int
     weight_bytes: int
     trained_bytes: int
+    targets: tuple[str, ...] = ()
 
     @property
     def training_bytes(self) -> int:
         """Weights, gradients and what AdamW keeps; what a batch needs (activations) comes on top."""
         return self.weight_bytes + self.trained_bytes * (1 + MOMENTS)
+
+    @property
+    def line(self) -> str:
+        """The numbers of weights in the words that PEFT has made familiar."""
+        share = 100 * self.trainable / self.parameters if self.parameters else 0.0
+        return f"trainable params: {self.trainable:,} || all params: {self.parameters:,} || trainable%: {share:.4f}"
 
     @property
     def checkpoint_bytes(self) -> int:
@@ -55,11 +64,17 @@ def size_of(model: nn.Module) -> Size:
     weights = list(model.parameters())
     trained = [weight for weight in weights if weight.requires_grad]
     return Size(
-        sum(weight.numel() for weight in weights),
+        sum(_numbers(weight) for weight in weights),
         sum(weight.numel() for weight in trained),
         sum(weight.numel() * weight.element_size() for weight in weights),
         sum(weight.numel() * weight.element_size() for weight in trained),
     )
+
+
+def _numbers(weight: nn.Parameter) -> int:
+    """How many numbers a weight stands for: one of four bits holds two in a byte."""
+    state = getattr(weight, "quant_state", None)
+    return int(state.shape.numel()) if state is not None else weight.numel()
 
 
 def size_without_weights(base: Base, settings: ModelSettings, task: Task, method: Method) -> Size:
@@ -71,9 +86,15 @@ def size_without_weights(base: Base, settings: ModelSettings, task: Task, method
 
     try:
         with torch.device("meta"):
-            return size_of(drawn())
+            model = drawn()
     except RuntimeError:  # some architectures compute with their weights while they are built
-        return size_of(drawn())
+        model = drawn()
+    size, each = replace(size_of(model), targets=method.targets_in(model)), bits(settings, method)
+    if each is None:
+        return size
+    frozen = [module.weight for module in model.modules() if isinstance(module, torch.nn.Linear) and not module.weight.requires_grad]
+    saved = sum(weight.numel() * (weight.element_size() - each / 8) for weight in frozen)
+    return replace(size, weight_bytes=size.weight_bytes - int(saved))
 
 
 def step_costs(steps: Sequence[Sequence[Sequence[int]]], lengths: Sequence[int]) -> np.ndarray:

@@ -12,11 +12,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from tunewright.core.errors import MissingExtra
+from tunewright.core.errors import MissingExtra, UserError, first_line
 from tunewright.core.log import calm_libraries, say
 from tunewright.model.methods import METHODS
+from tunewright.model.methods.base import Method
+from tunewright.model.quantize import needs
+from tunewright.model.quantize import warnings as of_quantised
 from tunewright.pipeline.data import rows_of, truncation
-from tunewright.pipeline.recipe import Recipe
+from tunewright.pipeline.recipe import Recipe, refused
 
 if TYPE_CHECKING:
     from tunewright.data.dataset import Dataset
@@ -123,9 +126,10 @@ def _choices(plan: Plan) -> list[dict[str, Any]]:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of libraries about each other
+                _may_be_chosen(plan, method)
                 size = size_without_weights(plan.base, recipe.model, recipe.task, method)
-        except (RuntimeError, ValueError, NotImplementedError) as error:
-            found.append({"setting": "method", "value": name, "not_measured": str(error).splitlines()[0][:200]})
+        except (RuntimeError, ValueError, NotImplementedError, UserError) as error:
+            found.append({"setting": "method", "value": name, "not_measured": first_line(error)})
             continue
         found.append(
             {
@@ -136,6 +140,7 @@ def _choices(plan: Plan) -> list[dict[str, Any]]:
                 "parameters": size.parameters,
                 "training_bytes": size.training_bytes,
                 "checkpoint_bytes": size.checkpoint_bytes,
+                "targets": list(size.targets),
             }
         )
     return [
@@ -145,6 +150,15 @@ def _choices(plan: Plan) -> list[dict[str, Any]]:
             for name, means in POOLING.items()
         ),
     ]
+
+
+def _may_be_chosen(plan: Plan, method: Method) -> None:
+    recipe, limit = plan.recipe, plan.recipe.model.max_tokens
+    assert isinstance(limit, int)
+    if why := refused(recipe.task, recipe.model, method):
+        raise UserError(why)
+    method.suits(plan.base.config, limit, plan.base.longest)
+    needs(recipe.model, method)
 
 
 POOLING = {
@@ -159,6 +173,7 @@ def _warnings(recipe: Recipe, found: Mapping[str, Any]) -> Iterator[str]:
     import psutil
     import torch
 
+    yield from of_quantised(recipe.model, recipe.method)
     memory = found["memory_bytes"]
     there = torch.cuda.get_device_properties(0).total_memory if torch.cuda.is_available() else psutil.virtual_memory().total
     if isinstance(memory, int) and memory > 0.9 * there:

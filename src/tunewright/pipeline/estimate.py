@@ -21,6 +21,7 @@ from tunewright.model.size import (
     Size,
     looks_and_saves,
     mean_step_seconds,
+    size_of,
     size_without_weights,
     step_costs,
     steps_to_time,
@@ -83,7 +84,8 @@ def estimate(plan: Plan) -> dict[str, Any]:
                 f"a step of this run does not work here: {(str(error) or type(error).__name__).splitlines()[0][:200]}"
             )
     gpu = torch.cuda.max_memory_allocated() if torch.cuda.is_available() else 0
-    memory = {"memory_bytes": int(peak[0] * GROWTH) + gpu, "gpu_memory_bytes": gpu}
+    saved = size_of(model).weight_bytes - size.weight_bytes  # the trial has full weights where the run has quantised ones
+    memory = {"memory_bytes": int(peak[0] * GROWTH) + gpu - saved, "gpu_memory_bytes": gpu}
     return known | memory | _seconds(plan, size, costs, watch, looked, writing)
 
 

@@ -79,6 +79,8 @@ class Recipe(Config):
             raise ValueError(
                 "model.pooling: mean is saved as a sentence encoder, which reads one text: use pooling: architecture for pairs"
             )
+        if why := refused(self.task, self.model, self.method):
+            raise ValueError(why)
         if self.train.precision == "bf16" and self.model.precision == "float16":
             raise ValueError("train.precision: bf16 does not go with weights in float16: leave model.precision at float32")
         ahead = [name for name in self.train.arguments if name.startswith("dataloader_")]
@@ -88,6 +90,16 @@ class Recipe(Config):
         if len(set(names)) != len(names):
             raise ValueError("trackers: each tracker is named once")
         return self
+
+
+def refused(task: Task, model: ModelSettings, method: Method) -> str:
+    """Why a method cannot train this model for this task, as far as a recipe tells; empty when it can."""
+    if model.quantize and not method.on_quantised:
+        return (
+            f"model.quantize: {model.quantize} keeps the base weights as they are, and method: {METHODS.name_of(method)} needs full ones: "
+            "use method: qlora or lora"
+        )
+    return method.refuses(task.head, model)
 
 
 def read(path: Path, overrides: Mapping[str, Any] | None = None) -> Recipe:

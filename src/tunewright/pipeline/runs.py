@@ -50,8 +50,8 @@ PROVED = ("model/", "adapter/")
 """What the proof was made of: its hashes are taken once."""
 CARD = "model/README.md"
 """The one file beside the proved ones that is written again."""
-WEIGHTS = "model/model.safetensors"
-"""What ``served`` of the manifest gives the hash of."""
+WEIGHTS = ("model/model.safetensors", "model/adapter_model.safetensors", "model/adapter.safetensors")
+"""What ``served`` of the manifest gives the hash of: the first that is there. Where what was trained stands beside the base, it is that."""
 FAILED = "proof failed"
 """Status of a run whose model is not served."""
 
@@ -240,7 +240,7 @@ def verify(run: Path, manifest: Mapping[str, Any]) -> None:
         ProofFailed: a file of it differs or is gone.
     """
     wanted = {name: found for name, found in proved_files(manifest).items() if name.startswith("model/")}
-    wanted[WEIGHTS] = manifest["served"]["sha256"]
+    wanted[manifest["served"].get("weights", WEIGHTS[0])] = manifest["served"]["sha256"]
     for name, found in wanted.items():
         if not (run / name).is_file() or file_hash(run / name) != found:
             raise ProofFailed(

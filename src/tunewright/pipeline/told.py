@@ -128,6 +128,8 @@ def _told_choices(facts: Mapping[str, Any]) -> Iterator[str]:
             yield f"  {mark} method {one['value']}: trains {one['trainable']:,} of {one['parameters']:,} weights; " + (
                 f"{memory:.2f} GB for weights and optimizer, {disk:.2f} GB per checkpoint"
             )
+            if one.get("chosen") and one["targets"]:
+                yield f"      on the layers {', '.join(one['targets'])}"
         else:
             means = one.get("means") or f"not measured: {one['not_measured']}"
             yield f"  {mark} {one['setting'].removeprefix('model.')} {one['value']}: {means}"

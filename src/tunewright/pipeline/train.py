@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from tunewright.data.encode import EncodedRows
     from tunewright.model.base import Base
     from tunewright.model.build import Built
+    from tunewright.tasks.base import Task
     from tunewright.train.run import Callback, Job, Run
     from tunewright.train.settings import TrainSettings
 
@@ -136,6 +137,7 @@ def make_plan(recipe: Recipe, where: Path, dataset: Dataset) -> Plan:
     metrics = tuple(resolve_metric(spec, where) for spec in recipe.evaluate.metrics)
     rows, held_out = rows_of(dataset.rows("train")), rows_of(dataset.rows("validation"))
     tokens = max_tokens(recipe, base, task, rows)
+    _suits(recipe, base, task, tokens[0])
     resolved, reasons = resolve(recipe, base, task, tokens, device(), where)
     resolved, reasons, epoch_rows = with_steps(resolved, reasons, where, dataset)
     cache = cache_folder(recipe)
@@ -152,6 +154,17 @@ def make_plan(recipe: Recipe, where: Path, dataset: Dataset) -> Plan:
         where,
         epoch_rows,
     )
+
+
+def _suits(recipe: Recipe, base: Base, task: Task, limit: int) -> None:
+    """Hold the method against the base that was found."""
+    from tunewright.model.quantize import needs
+    from tunewright.model.size import size_without_weights
+
+    recipe.method.suits(base.config, limit, base.longest)
+    needs(recipe.model, recipe.method)
+    if recipe.method.by_parts:
+        size_without_weights(base, recipe.model, task, recipe.method)
 
 
 def data_facts(plan: Plan) -> dict[str, Any]:
@@ -199,17 +212,20 @@ def _build(plan: Plan) -> Built:
 
 
 def _fit_and_save(run: Path, plan: Plan, built: Built, scores: Callable[[nn.Module], dict[str, float]], checkpoint: Path | None) -> None:
+    from tunewright.model.size import size_of
     from tunewright.train import engine
 
     recipe, facts = plan.recipe, read_json(run / "data.json")
-    sizes = {"parameters": _count(built.model, False), "trainable": _count(built.model, True)}
+    size = size_of(built.model)
     runs.update(
         run,
         {
             "model": {
                 "base": recipe.model.base,
-                **sizes,
+                "parameters": size.parameters,
+                "trainable": size.trainable,
                 "method": METHODS.name_of(recipe.method),
+                "targets": list(built.targets),
                 "max_tokens": recipe.model.max_tokens,
                 "pooling": recipe.model.pooling,
             },
@@ -218,8 +234,11 @@ def _fit_and_save(run: Path, plan: Plan, built: Built, scores: Callable[[nn.Modu
     )
     say(
         f"Training {run.name}: {len(plan.train[0])} rows{' and the stream behind them' if recipe.data.streaming else ''}, "
-        f"{sizes['trainable']:,} of {sizes['parameters']:,} weights, {recipe.train.precision}"
+        f"{recipe.train.precision}"
     )
+    say(size.line)
+    if built.targets:
+        say(f"{METHODS.name_of(recipe.method)} works on {', '.join(built.targets)}")
     done = engine(recipe.train.engine)(job_of(run, plan, built, scores, checkpoint))
     if recipe.data.streaming:
         write_json(run / "data.json", with_stream(data_facts(plan), run, plan, done.epoch))
@@ -269,6 +288,8 @@ def job_of(
         folder=run / "checkpoints",
         seed=seed_for(recipe.seed, "train"),
         head_weights=built.head_weights,
+        rate_factors=built.rate_factors,
+        before_step=built.before_step,
         resume=checkpoint,
         identity=_identity(plan),
         stream=(lambda position: steps_of(run, plan, position)) if recipe.data.streaming else None,
@@ -311,7 +332,8 @@ def _save_best(run: Path, plan: Plan, done: Run) -> None:
         raise
     for name in ("adapter", "model"):
         _give_its_name(run / name)
-    weights = file_hash(run / runs.WEIGHTS)
+    place = next(name for name in runs.WEIGHTS if (run / name).is_file())
+    weights = file_hash(run / place)
     write_json(run / "metrics.json", {"efficiency": _efficiency(run, plan, done), "proof": proof})
     best = plan.recipe.train.best_by
     runs.update(
@@ -319,7 +341,7 @@ def _save_best(run: Path, plan: Plan, done: Run) -> None:
         {
             "status": "trained",
             "ended": runs.now(),
-            "served": {"step": done.best_step, "sha256": weights, "by": best, "value": done.best_score},
+            "served": {"step": done.best_step, "weights": place, "sha256": weights, "by": best, "value": done.best_score},
         },
     )
     say(
@@ -332,7 +354,8 @@ def _save_and_prove(run: Path, plan: Plan, done: Run) -> dict[str, Any]:
     """The evidence; the model stands in ``model.unproved/``, which nothing serves."""
     from tunewright.model.build import save
     from tunewright.model.predict import Predictor
-    from tunewright.model.proof import prove, prove_batching
+    from tunewright.model.proof import prove, prove_batching, prove_merging
+    from tunewright.model.quantize import quantised
     from tunewright.tasks import TASKS
     from tunewright.train.checkpoint import load_weights
 
@@ -344,16 +367,22 @@ def _save_and_prove(run: Path, plan: Plan, done: Run) -> dict[str, Any]:
     rows, encoded = plan.validation
     answers = trained.answers(rows, encoded.encoded)
     task = recipe.task.tuned(recipe.task.outcome(rows, answers))
-    half = run / f"model{runs.UNPROVED}"
-    method.save_adapter(done.model, run / f"adapter{runs.UNPROVED}")
-    roles = [role.name for role in task.roles() if role.name in rows[0]]
-    save(method.merge(done.model), half, plan.base.tokenizer, task, TASKS.spec(task), recipe.model, limit, roles)
-    say("Proving the saved model in a fresh process")
+    half, adapter = run / f"model{runs.UNPROVED}", run / f"adapter{runs.UNPROVED}"
     some: Sequence[Row] = rows[:PROOF_ROWS]
+    known, merging = answers[: len(some)], {}
+    method.save_adapter(done.model, adapter)
+    plain = method.merge(done.model)
+    beside = None if method.merges else (METHODS.spec(method), adapter)
+    if method.merges and METHODS.name_of(method) != "full":
+        one = Predictor(plain, plan.base.tokenizer, recipe.task, limit, recipe.evaluate.batch_size)
+        merging = {"merging": prove_merging(one, some, known, recipe.model.precision, quantised(recipe.model, method))}
+        known = one.answers(some, encoded.encoded[: len(some)])
+    roles = [role.name for role in task.roles() if role.name in rows[0]]
+    save(plain, half, plan.base.tokenizer, task, TASKS.spec(task), recipe.model, limit, roles, beside)
+    say("Proving the saved model in a fresh process")
     saved = Predictor.load(half)
-    proof = prove(half, saved, some, answers[: len(some)], recipe.model.pooling)
-    proof["batch_of_one"] = prove_batching(saved, some)
-    return proof
+    proof = prove(half, saved, some, known, recipe.model.pooling)
+    return {**proof, "batch_of_one": prove_batching(saved, some), **merging}
 
 
 def _give_its_name(artefact: Path) -> None:
@@ -378,10 +407,6 @@ def _efficiency(run: Path, plan: Plan, done: Run) -> dict[str, Any]:
         "peak_memory_bytes": peak_memory(),
         "model_bytes": size,
     }
-
-
-def _count(model: nn.Module, trained: bool) -> int:
-    return sum(weight.numel() for weight in model.parameters() if weight.requires_grad or not trained)
 
 
 def _one_process() -> None:

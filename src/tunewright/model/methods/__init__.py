@@ -14,5 +14,11 @@ METHODS: Registry[Method] = Registry(
     {
         "full": "tunewright.model.methods.full:Full",
         "lora": "tunewright.model.methods.lora:LoRA",
+        "qlora": "tunewright.model.methods.qlora:QLoRA",
+        "ia3": "tunewright.model.methods.ia3:IA3",
+        "adapter": "tunewright.model.methods.adapter:Adapter",
+        "prompt": "tunewright.model.methods.prompt:Prompt",
+        "p-tuning": "tunewright.model.methods.p_tuning:PTuning",
+        "prefix": "tunewright.model.methods.prefix:Prefix",
     },
 )
