@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from tunewright.core.folder import file_hash, text_hash, whole
 from tunewright.core.schema import Row
-from tunewright.tasks import collate
+from tunewright.tasks import collate, texts
 from tunewright.tasks.base import Encoded, Task
 
 BATCH = 4096
@@ -61,7 +61,7 @@ def _key(rows: Sequence[Row], task: Task, tokenizer: Any, max_tokens: int) -> st
         content.update(
             json.dumps([row.get(name) for name in names], ensure_ascii=False, default=str).encode("utf-8", "surrogatepass") + b"\n"
         )
-    code = [file_hash(Path(inspect.getfile(one))) for one in (type(task), collate)]
+    code = [file_hash(Path(inspect.getfile(one))) for one in (type(task), collate, texts)]
     reader = _without_limits(tokenizer.backend_tokenizer.to_str())
     habits = [tokenizer.truncation_side, tokenizer.padding_side, *tokenizer.model_input_names]
     return text_hash(content.hexdigest(), reader, type(tokenizer).__name__, *habits, task.model_dump_json(), str(max_tokens), *code)[:32]
