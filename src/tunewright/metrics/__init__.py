@@ -35,5 +35,19 @@ METRICS: dict[str, str] = {
 
 FAMILIES: dict[str, Family] = {
     "classes": Family(METRICS, ("wanted", "probabilities", "names")),
+    "numbers": Family(
+        {
+            name: f"tunewright.metrics.numbers:{name}"
+            for name in (
+                "largest_error",
+                "mean_absolute_error",
+                "median_absolute_error",
+                "pearson",
+                "r2",
+                "root_mean_squared_error",
+                "spearman",
+            )
+        }
+    ),
 }
 """Family of outcomes, as a task names it in ``scores`` -> its scores."""
