@@ -160,8 +160,8 @@ def _ranges(ranges: list[Range], split: str) -> Markup:
         '<th class="wide"></th></tr></thead><tbody>{}</tbody></table>'
     ).format(lines)
     note = Markup(
-        '<p class="note">Rows of the {} split, by what was wanted. Low numbers answered too high and high ones too low: the model plays '
-        "safe, near the mean.</p>"
+        '<p class="note">Rows of the {} split, by what was wanted, on average. Where low numbers are answered too high and high '
+        "ones too low, the model plays safe, near the mean.</p>"
     ).format(split)
     return Markup("<h3>Misses by range</h3>") + quoted.scroll("Misses by range", table) + note
 
