@@ -13,5 +13,6 @@ TASKS: Registry[Task] = Registry(
     "task",
     {
         "text-classification": "tunewright.tasks.text_classification:TextClassification",
+        "token-classification": "tunewright.tasks.token_classification:TokenClassification",
     },
 )

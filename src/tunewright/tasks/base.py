@@ -22,8 +22,9 @@ Answer = Mapping[str, Any]
 """What the model says of one row, in the words of the table: for a classifier ``{"label": ..., "probabilities": {name: p}}``."""
 
 
-Kind = Literal["text", "label", "labels", "number"]
-"""What the values of a role are in a prepared dataset: a string; a label name; a list of label names; a float64."""
+Kind = Literal["text", "label", "labels", "number", "spans"]
+"""What the values of a role are in a prepared dataset: a string; a label name; a list of label names; a float64; a list of records of
+``start, end, label``."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,10 @@ class Role:
     needed: bool = True
     separator: str | None = None
     """Of labels: what stands between several in one cell; left out, it is found out."""
+    beside: str | None = None
+    """The role whose column must be read too, to read this one: that of the text, for places in it."""
+    listed: bool = False
+    """Of a text: whether a cell may hold the list of its tokens, which become a text with single blanks between them."""
 
 
 @dataclass(frozen=True)
