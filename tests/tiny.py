@@ -160,3 +160,10 @@ def weights(model: Any) -> dict[str, Any]:
 def without(job: Any, **changes: Any) -> Any:
     """The same job with other parts."""
     return replace(job, **changes)
+
+
+def examples() -> dict[str, tuple[dict[str, Any], list[dict[str, Any]]]]:
+    """Task -> settings and rows to try it with: at least 24, some of them longer than 40 bytes. The contract test goes over them."""
+    return {
+        "text-classification": ({}, rows(24)),
+    }

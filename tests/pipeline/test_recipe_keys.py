@@ -459,7 +459,7 @@ def rslora(lab: Lab) -> None:
 
 def criterion(lab: Lab) -> None:
     assert lab.loss() == lab.loss(criterion="cross-entropy") != lab.loss(criterion={"name": "cross-entropy", "smoothing": 0.3})
-    with pytest.raises(BadConfig, match=r"binary-cross-entropy does not fit one label per row: use cross-entropy"):
+    with pytest.raises(BadConfig, match=r"binary-cross-entropy does not fit the task as it is set: use cross-entropy"):
         lab.recipe({"criterion": "binary-cross-entropy"})
 
 

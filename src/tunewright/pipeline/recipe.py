@@ -63,12 +63,9 @@ class Recipe(Config):
                     f"data.columns: this task has no role {role!r}"
                     + (f"; did you mean {near!r}?" if near else f"; known: {', '.join(sorted(roles))}")
                 )
-        criterion, multi = self.criterion, getattr(self.task, "multi_label", False)
-        if criterion is not None and CRITERIA.name_of(criterion) != self.task.default_criterion():
-            wanted = self.task.default_criterion()
-            raise ValueError(
-                f"criterion {CRITERIA.name_of(criterion)} does not fit {'several labels' if multi else 'one label'} per row: use {wanted}"
-            )
+        criterion, fitting = self.criterion, self.task.criteria()
+        if criterion is not None and CRITERIA.name_of(criterion) not in fitting:
+            raise ValueError(f"criterion {CRITERIA.name_of(criterion)} does not fit the task as it is set: use {' or '.join(fitting)}")
         known = BASELINES.get(TASKS.name_of(self.task), {})
         if unknown := [name for name in self.evaluate.baselines or () if name not in known]:
             raise ValueError(f"evaluate.baselines: this task has no baseline {unknown[0]!r}. {hint(unknown[0], known)}")

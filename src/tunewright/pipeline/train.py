@@ -129,7 +129,7 @@ def make_plan(recipe: Recipe, where: Path, dataset: Dataset) -> Plan:
         tracker.check()
     task = dataset.task
     base = find(recipe.model, task.head, where)
-    metrics = tuple(resolve_metric(spec, where) for spec in recipe.evaluate.metrics)
+    metrics = tuple(resolve_metric(spec, where, task.scores) for spec in recipe.evaluate.metrics)
     rows, held_out = rows_of(dataset.rows("train")), rows_of(dataset.rows("validation"))
     tokens = max_tokens(recipe, base, task, rows)
     resolved, reasons = resolve(recipe, base, task, tokens, device(), where)
@@ -330,7 +330,7 @@ def _save_and_prove(run: Path, plan: Plan, done: Run) -> dict[str, Any]:
     trained = Predictor(done.model, plan.base.tokenizer, recipe.task, limit, recipe.evaluate.batch_size)
     rows, encoded = plan.validation
     answers = trained.answers(rows, encoded.encoded)
-    task = recipe.task.tuned(recipe.task.outcome(rows, answers))
+    task = recipe.task.tuned(recipe.task.outcome(rows, answers)).settled(done.model)
     half = run / f"model{runs.UNPROVED}"
     method.save_adapter(done.model, run / f"adapter{runs.UNPROVED}")
     roles = [role.name for role in task.roles() if role.name in rows[0]]

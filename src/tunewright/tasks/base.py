@@ -78,6 +78,8 @@ class Task(Config):
     """The baselines that it is held against when the recipe names none (``evaluate.baselines``)."""
     proof: ClassVar[str]
     """How ``model/proof_child.py`` asks the saved model in a process without our code, by the name of a function there."""
+    scores: ClassVar[str] = ""
+    """The family of scores that a recipe may ask for by name (``metrics.FAMILIES``); empty: functions of the user's own alone."""
 
     def roles(self) -> tuple[Role, ...]:
         """The parts that columns play here, text roles first."""
@@ -86,6 +88,10 @@ class Task(Config):
     def default_criterion(self) -> str:
         """The criterion when the recipe names none."""
         return self.criterion
+
+    def criteria(self) -> tuple[str, ...]:
+        """The criteria that can train it, the default first."""
+        return (self.default_criterion(),)
 
     def best_by(self) -> str:
         """The score that chooses the best checkpoint when the recipe names none."""
@@ -143,6 +149,11 @@ class Task(Config):
 
     def tuned(self, outcome: Any) -> Self:
         """The task with what is chosen on validation rows (decision thresholds); never called with test rows."""
+        return self
+
+    def settled(self, model: nn.Module) -> Self:
+        """The task as it is saved beside the trained model, which may be changed in place for it: what was learned on a scale of its own
+        goes into the weights. Called once, before anything is saved."""
         return self
 
     def details(self, outcome: Any) -> dict[str, Any]:

@@ -29,6 +29,8 @@ RULES: Registry[Rule] = Registry(
         "label-variant": "tunewright.data.audit.variants:LabelVariant",
         "label-not-learned": "tunewright.data.audit.rows:LabelNotLearned",
         "conflicting-label": "tunewright.data.audit.duplicates:ConflictingLabel",
+        "conflicting-number": "tunewright.data.audit.numbers:ConflictingNumber",
+        "number-outlier": "tunewright.data.audit.numbers:NumberOutlier",
         "leak-exact": "tunewright.data.audit.leaks:LeakExact",
         "leak-near": "tunewright.data.audit.near_duplicates:LeakNear",
         "leak-group": "tunewright.data.audit.groups:LeakGroup",

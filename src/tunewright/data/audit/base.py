@@ -178,15 +178,15 @@ class Looked:
 
     @cached_property
     def whole_labels(self) -> np.ndarray:
-        """(rows,) int: the same number for the same label, or for the same set of labels; -1 without one."""
-        role = self.label_role
+        """(rows,) int: the same number for the same label, set of labels, number or whatever is wanted of a row; -1 without one."""
+        role = self.gold_role
         if role is None:
             return np.zeros(len(self), dtype=np.int64)
-        known = _Numbers()
-        if role.kind == "labels":
-            return per_row(self.rows[role.name], lambda lists: known.of(_joined(lists)))
-        if role.kind == "spans":
+        known, kind = _Numbers(), role.kind
+        if kind == "spans":
             return known.of(pa.array(written(self.rows[role.beside or ""].to_pylist(), self.rows[role.name].to_pylist()), pa.string()))
+        if kind != "label":
+            return per_row(self.rows[role.name], lambda values: known.of(as_text(values, kind)))
         labels = self.label_ids
         codes = np.full(len(self), -1, dtype=np.int64)
         codes[labels.owners] = labels.ids
@@ -416,10 +416,14 @@ def _empty(texts: pa.Array) -> np.ndarray:
     return flags
 
 
-def _joined(lists: pa.Array) -> pa.Array:
-    """Each set of labels as one text; null where there is none."""
-    sets = [None if names is None else sorted({name for name in names if name is not None}) for names in lists.to_pylist()]
-    return pa.array([None if names is None else "\x1f".join(names) for names in sets], pa.string())
+def as_text(values: pa.Array, kind: Kind) -> pa.Array:
+    """What is wanted of each row as one text, the same for the same (a set of labels in any order); null where there is none."""
+    if kind == "labels":
+        sets = [None if names is None else sorted({name for name in names if name is not None}) for names in values.to_pylist()]
+        return pa.array([None if names is None else "\x1f".join(names) for names in sets], pa.string())
+    if not pa.types.is_nested(values.type):
+        return values.cast(pa.string())
+    return pa.array([None if value is None else repr(value) for value in values.to_pylist()], pa.string())
 
 
 def _together(parts: list[np.ndarray]) -> np.ndarray:

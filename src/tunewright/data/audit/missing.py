@@ -34,7 +34,7 @@ class MissingLabel(Rule):
 
     def look(self, looked: Looked) -> Iterator[Hit]:
         if looked.label_role is None:
-            yield from _without_value(looked)
+            yield from without_value(looked)
             return
         labels = looked.label_ids
         words = [name.strip().lower() for name in labels.names]
@@ -57,7 +57,7 @@ class MissingLabel(Rule):
 _EMPTY = "the label is empty"
 
 
-def _without_value(looked: Looked) -> Iterator[Hit]:
+def without_value(looked: Looked) -> Iterator[Hit]:
     """Rows whose number, say, is missing; one that could not be read is another rule's."""
     role = looked.gold_role
     if role is None:

@@ -19,5 +19,9 @@ BASELINES: dict[str, dict[str, Place]] = {
         "majority": Place("always the most frequent label", "tunewright.evaluate.baselines.classes:majority_of"),
         "tfidf": Place("TF-IDF with logistic regression", "tunewright.evaluate.baselines.classes:tfidf_of"),
     },
+    "regression": {
+        "mean": Place("always the mean", "tunewright.evaluate.baselines.numbers:mean_of"),
+        "tfidf": Place("TF-IDF with ridge regression", "tunewright.evaluate.baselines.numbers:tfidf_of"),
+    },
 }
 """Task -> its baselines."""
