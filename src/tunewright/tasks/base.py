@@ -72,6 +72,8 @@ class Task(Config):
     """The criterion when the recipe names none."""
     labels_pad: ClassVar[int | None] = None
     """What fills the labels of a shorter row in a batch; None when labels have one shape for every row."""
+    windows: ClassVar[bool] = False
+    """Whether a long row is cut into windows, so that nothing of it is lost: ``model.max_tokens`` is then the length of one."""
     gold: ClassVar[str] = "label"
     """The role that holds what is wanted of a row."""
     baselines: ClassVar[tuple[str, ...]]

@@ -55,6 +55,7 @@ class TokenClassification(Task):
     head: ClassVar = "AutoModelForTokenClassification"
     criterion: ClassVar = "cross-entropy"
     labels_pad: ClassVar = IGNORED
+    windows: ClassVar = True
     gold: ClassVar = "spans"
     baselines: ClassVar = ("nothing", "lookup")
     proof: ClassVar = "tokens"

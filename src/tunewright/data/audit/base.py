@@ -13,8 +13,8 @@ import pyarrow.compute as pc
 
 from tunewright.core.config import Config
 from tunewright.core.schema import SPLITS, Place, Places, Policy, Severity
-from tunewright.data.audit.near import clusters
 from tunewright.data.audit.moved import moved_spans, written
+from tunewright.data.audit.near import clusters
 from tunewright.data.audit.normal import hashes, normal, numbered
 from tunewright.data.origins import Origins
 from tunewright.data.shelf import only
@@ -265,7 +265,8 @@ class Looked:
         rows = self.rows
         role = self.label_role
         if role is not None and role.kind == "spans" and role.beside in columns and role.name not in columns:
-            columns = {**columns, role.name: moved_spans(rows[role.beside], columns[role.beside], rows[role.name])}
+            text = role.beside or ""
+            columns = {**columns, role.name: moved_spans(rows[text], columns[text], rows[role.name])}
         for name, values in columns.items():
             rows = rows.set_column(rows.column_names.index(name), name, values)
         other = self._known(replace(self, rows=rows), np.ones(len(self), dtype=bool))

@@ -47,7 +47,10 @@ def written(texts: Sequence[str | None], rows: Sequence[Sequence[Mapping[str, An
     >>> written(["Paris!"], [[{"start": 0, "end": 5, "label": "LOC"}]]), written(["x", "x"], [[], None])
     (['LOC=paris'], ['', None])
     """
-    return [None if spans is None else "|".join(_said(text or "", span) for span in sorted(spans, key=_in_order)) for text, spans in zip(texts, rows, strict=True)]
+    return [
+        None if spans is None else "|".join(_said(text or "", span) for span in sorted(spans, key=_in_order))
+        for text, spans in zip(texts, rows, strict=True)
+    ]
 
 
 def _in_order(span: Mapping[str, Any]) -> tuple[int, int, str]:

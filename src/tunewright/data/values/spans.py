@@ -71,10 +71,12 @@ def read(column: pa.ChunkedArray, role: Role, name: str, beside: pa.ChunkedArray
                         f"Name the column with them: data.columns.{role.name}")  # fmt: skip
     cells = [_tried(cell) for cell in column.to_pylist()]
     _some_must_be_read(cells, column, role, name)
-    tagged = _Tagged.of([cell if _is_tags(cell) else None for cell in cells])
+    lists = [_tags(cell) for cell in cells]
+    tagged = _Tagged.of([tags for tags in lists if tags is not None])
     tokens = token_lists(beside) if tagged.some else None
     texts: Sequence[Any] = tokens if tokens is not None else beside.to_pylist() if tagged.some else [None] * len(cells)
-    rows = [tagged.spans(cell, text) if _is_tags(cell) else (cell, None) for cell, text in zip(cells, texts, strict=True)]
+    told = zip(cells, lists, texts, strict=True)
+    rows = [(cell, None) if tags is None else tagged.spans(tags, text) for cell, tags, text in told]
     return _values(rows)
 
 
@@ -115,8 +117,9 @@ def _chunked(values: list[Any], kind: pa.DataType) -> pa.ChunkedArray:
     return pa.chunked_array([pa.array(values, kind)])
 
 
-def _is_tags(cell: Any) -> bool:
-    return isinstance(cell, list) and bool(cell) and isinstance(cell[0], str)
+def _tags(cell: Any) -> list[str] | None:
+    """The tags of a cell that holds tags."""
+    return cell if isinstance(cell, list) and cell and isinstance(cell[0], str) else None
 
 
 def _read(value: Any) -> Read:
@@ -159,7 +162,7 @@ def _spans(one: Any, number: int) -> Iterator[Span]:
     if isinstance(one, (list, tuple)):
         if len(one) != 3:
             raise Wrong(f"entity {number} has {len(one)} parts; start, end and type were wanted")
-        start, end, label, quote = *one, None
+        (start, end, label), quote = one, None
     elif isinstance(one, Mapping):
         inner = one["value"] if isinstance(one.get("value"), Mapping) else one
         if inner is not one and not any(key in inner for key in START):
@@ -184,7 +187,9 @@ def _place(value: Any, what: str, number: int) -> int:
     except (TypeError, ValueError, OverflowError):
         place = None
     if place is None or abs(place) >= FARTHEST:
-        raise Wrong(f"entity {number} has no {what}" if value is None else f"the {what} of entity {number} is {value!r:.40}, no place in a text")
+        raise Wrong(
+            f"entity {number} has no {what}" if value is None else f"the {what} of entity {number} is {value!r:.40}, no place in a text"
+        )
     return place
 
 
@@ -203,8 +208,7 @@ class _Tagged:
     iob1: bool
 
     @classmethod
-    def of(cls, lists: Sequence[Any]) -> _Tagged:
-        tagged = [tags for tags in lists if tags is not None]
+    def of(cls, tagged: Sequence[Sequence[str]]) -> _Tagged:
         marked = Counter(MARKED.fullmatch(tag) is not None for tags in tagged for tag in tags if tag != OUTSIDE)
         return cls(bool(tagged), marked[False] > marked[True], is_iob1(tagged))
 
@@ -230,4 +234,3 @@ class _Tagged:
         tokens = text if isinstance(text, list) else text.split()
         told = [f"token {at} {tokens[at]!r}: {what}" for at, what in wrong[:3]]
         return "; ".join(told) + (f" and {len(wrong) - 3} more" if len(wrong) > 3 else "") if wrong else None
-
