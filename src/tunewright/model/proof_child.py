@@ -56,7 +56,26 @@ def _with_sentence_transformers(folder: str, asked: dict[str, Any]) -> list[Any]
     return [{names[index]: score for index, score in enumerate(row)} for row in scores.tolist()]
 
 
-HOW: dict[str, Callable[[str, dict[str, Any]], tuple[list[Any], str]]] = {"classes": classes, "numbers": numbers}
+def tokens(folder: str, asked: dict[str, Any]) -> tuple[list[Any], str]:
+    """The probability of every tag of every token, window by window, row by row."""
+    import torch
+    from transformers import AutoModelForTokenClassification, AutoTokenizer
+
+    tokenizer, model = AutoTokenizer.from_pretrained(folder), AutoModelForTokenClassification.from_pretrained(folder)
+    tokenizer.truncation_side = "right"
+    room = asked["max_tokens"] - tokenizer.num_special_tokens_to_add()
+    cut = {"truncation": True, "max_length": asked["max_tokens"], "stride": min(asked["stride"], room // 2)}
+    found = []
+    for text in asked["texts"]:
+        windows = tokenizer(text, return_overflowing_tokens=True, **cut)
+        pieces = [{name: windows[name][at] for name in tokenizer.model_input_names} for at in range(len(windows["input_ids"]))]
+        with torch.inference_mode():
+            told = [model(**{name: torch.tensor([values]) for name, values in piece.items()}).logits[0] for piece in pieces]
+        found.append([odds.float().softmax(-1).tolist() for odds in told])
+    return found, "transformers.AutoModelForTokenClassification"
+
+
+HOW: dict[str, Callable[[str, dict[str, Any]], tuple[list[Any], str]]] = {"classes": classes, "tokens": tokens, "numbers": numbers}
 """How a model is asked, as the task names it: folder and question in; an answer for each row, and what loaded the model, out."""
 
 

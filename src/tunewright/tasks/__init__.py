@@ -14,5 +14,6 @@ TASKS: Registry[Task] = Registry(
     {
         "regression": "tunewright.tasks.regression:Regression",
         "text-classification": "tunewright.tasks.text_classification:TextClassification",
+        "token-classification": "tunewright.tasks.token_classification:TokenClassification",
     },
 )

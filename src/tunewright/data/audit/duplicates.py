@@ -15,7 +15,7 @@ from tunewright.data.audit.normal import numbered_groups
 class ConflictingLabel(Rule):
     """The same text (but for case, blanks and punctuation) with different labels: at most one of them can be right."""
 
-    looks_at: ClassVar = ("label", "labels")
+    looks_at: ClassVar = ("label", "labels", "spans")
     cost: ClassVar = "one pass over the texts, in Arrow"
     remedy: ClassVar = "Have the rows labelled again; drop removes all of them, because nothing here says which one is right"
     recipe: ClassVar = "data.policy.conflicting-label: drop"
