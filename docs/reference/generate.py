@@ -20,7 +20,7 @@ from tunewright.core.registry import Member, Registry
 from tunewright.data.audit import RULES
 from tunewright.data.audit.base import Rule
 from tunewright.data.audit.on_the_fly import REMEMBERING
-from tunewright.metrics import METRICS
+from tunewright.metrics import FAMILIES
 from tunewright.model.methods import METHODS
 from tunewright.pipeline.recipe import Recipe
 from tunewright.tasks import TASKS
@@ -87,8 +87,10 @@ def recipe_page() -> str:
             text += ["", f"### `{name}`", "", _first_sentence(member.__doc__), "", *(_table(_fields(member, "")) or ["No settings."])]
     text += ["", "## Engines", "", "Named in `train.engine`: " + ", ".join(f"`{name}`" for name in sorted(ENGINES)) + "."]
     text += ["", "## Metrics", "", "Named in `evaluate.metrics`; a function of your own is written `file.py:function`.", ""]
-    text += ["| name | what it is |", "| --- | --- |"]
-    text += [f"| `{name}` | {_prose(_meaning(name))} |" for name in sorted(METRICS)]
+    for family, (names, takes) in FAMILIES.items():
+        text += [f"For {family}; a function of your own takes `({', '.join(takes)})`:", "", "| name | what it is |", "| --- | --- |"]
+        text += [*(f"| `{name}` | {_prose(_meaning(place))} |" for name, place in sorted(names.items())), ""]
+    text.pop()
     return "\n".join(text) + "\n"
 
 
@@ -311,8 +313,8 @@ def _option_default(param: Any) -> str:
     return f"`{param.default}`"
 
 
-def _meaning(name: str) -> str:
-    module, _, attribute = METRICS[name].partition(":")
+def _meaning(place: str) -> str:
+    module, _, attribute = place.partition(":")
     from importlib import import_module
 
     return _first_sentence(getattr(import_module(module), attribute).__doc__)

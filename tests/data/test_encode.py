@@ -128,3 +128,14 @@ def test_no_rows_are_no_problem(tokenizer: Any, tmp_path: Path) -> None:
     for _ in range(2):
         found = encode([], TASK, tokenizer, 32, tmp_path)
         assert found.encoded == () and found.pieces == [] and found.lengths == []
+
+
+def test_what_no_model_reads_is_kept_beside_the_pieces(tokenizer: Any, tmp_path: Path) -> None:
+    from tunewright.tasks.token_classification import TokenClassification
+
+    task = TokenClassification(labels=("WORD",), stride=2)
+    rows = [{"text": "grüße an alle " * 4, "spans": [{"start": 0, "end": 5, "label": "WORD"}]}, {"text": "", "spans": []}, {"text": "x"}]
+    fresh, kept = encode(rows, task, tokenizer, 12, tmp_path), encode(rows, task, tokenizer, 12, tmp_path)
+    assert kept.from_cache and fresh.encoded == kept.encoded
+    assert len(kept.encoded[0].pieces) > 3 and all(len(one.beside) == len(one.pieces) for one in kept.encoded)
+    assert {name for piece in kept.pieces for name in piece} == {*tokenizer.model_input_names, "labels"}

@@ -19,13 +19,14 @@ from hypothesis import strategies as st
 from tunewright.core.errors import DataRefused, UserError
 from tunewright.data.audit import RULES
 from tunewright.data.audit.apply import chosen
-from tunewright.data.audit.base import Looked, Services
+from tunewright.data.audit.base import Looked, Services, fault_column
 from tunewright.data.audit.on_the_fly import HeldOut, Memory, marks, text_hashes
 from tunewright.data.prepare import prepare
 from tunewright.data.settings import DataSettings
 from tunewright.data.streams.blocks import Audited, BlockAudit
 from tunewright.data.streams.seen import Seen, both
 from tunewright.data.streams.stream import Block, Mark, RowStream, open_stream
+from tunewright.tasks.base import Role
 from tunewright.tasks.text_classification import TextClassification
 
 NAMES = ("billing", "delivery", "account")
@@ -267,10 +268,14 @@ def test_a_rule_that_judges_each_row_by_itself_says_the_same_of_a_block(name: st
     faults = ["", "caf\u00c3\u00a9 au lait", "call +49 30 901820 or mail jo@example.org", "a\u0000b\u200b c", "long " * 90,
               "password: hunter2xyz9 and AKIAIOSFODNN7EXAMPLE"]  # fmt: skip
     some = [{**row, "text": faults[at // 3 % len(faults)] if at % 3 == 0 else row["text"]} for at, row in enumerate(rows(120))]
-    table = pa.Table.from_pylist([{**row, "_file": "t", "_row": at} for at, row in enumerate(some)])
-    roles = TextClassification().roles()
+    words = [
+        {"number": float(at) if at % 5 else None, fault_column("number"): None if at % 5 else f"{at}x is no number"} for at in range(120)
+    ]
+    table = pa.Table.from_pylist([{**row, **words[at], "_file": "t", "_row": at} for at, row in enumerate(some)])
+    text, _, label = TextClassification().roles()
+    gold = label if {"text", "label"} & set(RULES.get(name).looks_at) else Role("number", "number", "the number")
     services = Services(count_tokens=lambda texts: np.array([len(text.split()) for text in texts]), max_tokens=60)
-    whole = Looked(table, (roles[0], roles[2]), np.zeros(120, dtype=np.int64), ("train",), np.arange(120), services=services)
+    whole = Looked(table, (text, gold), np.zeros(120, dtype=np.int64), ("train",), np.arange(120), services=services)
     rule = RULES.build(name).with_memory(None)
     wanted = [row for hit in rule.look(whole) for row in hit.rows.tolist()]
     for size in (1, 7, 50):

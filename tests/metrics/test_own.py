@@ -9,6 +9,7 @@ import pytest
 
 from tunewright.core.errors import UserError
 from tunewright.metrics.classes import NEVER_TRAINED, ClassOutcome
+from tunewright.metrics.numbers import NumberOutcome
 from tunewright.metrics.own import resolve
 
 MY = '''"""Scores for the support team."""
@@ -53,6 +54,10 @@ def nothing(wanted, probabilities, names):
 
 def two_arguments(wanted, predicted):
     return 1.0
+
+
+def far_off(wanted, given):
+    return {"share": float(np.mean(np.abs(wanted - given) > 1)), "rows": len(wanted)}
 
 
 def accuracy(wanted, probabilities, names):
@@ -162,3 +167,23 @@ def test_a_file_that_cannot_be_loaded_is_quoted_with_its_line(tmp_path, text, me
 def test_an_answer_that_is_no_finite_number_is_refused(folder, name, message):
     with pytest.raises(UserError, match=f"{message}.*a finite number.*was wanted"):
         resolve(f"my.py:{name}", folder)(OUTCOME)
+
+
+def test_a_task_without_classes_calls_a_function_with_what_was_wanted_and_given(tmp_path):
+    (tmp_path / "my.py").write_text(MY)
+    outcome = NumberOutcome(np.array([1.0, 2.0, 3.0]), np.array([1.0, 4.0, 3.5]))
+    assert resolve("my.py:far_off", tmp_path, "numbers")(outcome) == {"far_off/share": pytest.approx(1 / 3), "far_off/rows": 3.0}
+    assert resolve("my.py:far_off", tmp_path, "no such family")(outcome)["far_off/rows"] == 3.0
+    with pytest.raises(UserError, match=r"defined as costs\(wanted, probabilities, names\).*takes \(wanted, given\) was wanted"):
+        resolve("my.py:costs", tmp_path, "numbers")
+
+
+def test_a_score_of_other_answers_is_refused_by_name(tmp_path):
+    with pytest.raises(UserError, match=r"'top_3_accuracy', which has no meaning for the answers of this task.*'spearman'"):
+        resolve("top_3_accuracy", tmp_path, "numbers")
+    with pytest.raises(UserError, match=r"'pearson', which has no meaning.*'roc_auc'"):
+        resolve("pearson", tmp_path)
+    with pytest.raises(UserError, match=r"It has no more scores by name.*file\.py:function"):
+        resolve("pearson", tmp_path, "no such family")
+    with pytest.raises(UserError, match=r"Did you mean 'spearman'"):
+        resolve("sperman", tmp_path, "numbers")

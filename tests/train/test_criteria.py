@@ -10,6 +10,7 @@ from tunewright.core.errors import BadConfig
 from tunewright.train.criteria import CRITERIA
 from tunewright.train.criteria.binary_cross_entropy import summed_binary_cross_entropy
 from tunewright.train.criteria.cross_entropy import IGNORED, summed_cross_entropy
+from tunewright.train.criteria.squared_error import summed_huber, summed_squared_error
 from tunewright.train.run import compose
 
 
@@ -52,17 +53,38 @@ def test_a_missed_label_costs_as_much_more_as_it_weighs() -> None:
 def test_the_sum_and_the_count_of_parts_are_those_of_the_whole_also_in_half_precision(name: str) -> None:
     criterion = CRITERIA.build(name)
     torch.manual_seed(1)
-    logits = torch.randn(15, 3)
-    labels = torch.randint(0, 2, (15, 3)).float() if name == "binary-cross-entropy" else torch.randint(0, 3, (15,))
+    logits, labels = torch.randn(15, 3), torch.randint(0, 3, (15,))
+    if name == "binary-cross-entropy":
+        labels = torch.randint(0, 2, (15, 3)).float()
+    if name in {"mean-squared-error", "huber"}:
+        logits, labels = torch.randn(15), torch.randn(15)
     cuts = [slice(0, 3), slice(3, 8), slice(8, 15)]
     assert sum(criterion.count(labels[cut]) for cut in cuts) == criterion.count(labels) == 15
     torch.testing.assert_close(sum(criterion(logits[cut], labels[cut]) for cut in cuts), criterion(logits, labels))
     assert criterion(logits.bfloat16(), labels).dtype == torch.float32, "sums are made in float32"
 
 
+def test_squared_error_over_its_count_is_the_mean_of_torch() -> None:
+    torch.manual_seed(0)
+    given, wanted = torch.randn(9), torch.randn(9)
+    criterion = CRITERIA.build("mean-squared-error")
+    torch.testing.assert_close(criterion(given, wanted) / criterion.count(wanted), functional.mse_loss(given, wanted))
+
+
+@pytest.mark.parametrize("delta", [0.3, 1.0, 50.0])
+def test_huber_is_twice_that_of_torch_so_that_near_errors_count_squared(delta: float) -> None:
+    torch.manual_seed(0)
+    given, wanted = torch.randn(9), torch.randn(9)
+    criterion = CRITERIA.build({"name": "huber", "delta": delta})
+    torch.testing.assert_close(criterion(given, wanted) / criterion.count(wanted), 2 * functional.huber_loss(given, wanted, delta=delta))
+    if delta == 50.0:
+        torch.testing.assert_close(summed_huber(given, wanted, delta), summed_squared_error(given, wanted))
+
+
 @pytest.mark.parametrize(
     "spec",
     [
+        {"name": "huber", "delta": 0},
         {"name": "cross-entropy", "smoothing": 1},
         {"name": "cross-entropy", "smoothing": -0.1},
         {"name": "binary-cross-entropy", "positive_weight": 0},

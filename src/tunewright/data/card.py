@@ -40,6 +40,7 @@ def card(name: str, version: str, summary: Mapping[str, Any]) -> str:
         _glance(summary),
         _splits(summary),
         _labels(summary),
+        _entities(summary),
         _lengths(summary),
         _columns(summary),
         _cleaning(summary),
@@ -142,6 +143,15 @@ def _labels(summary: Mapping[str, Any]) -> str:
     more = [f"\n{len(counts) - MOST_LABELS:,} more labels stand in `manifest.json`."] if len(counts) > MOST_LABELS else []
     alt = f"Rows of {len(counts):,} labels, from {counts[0][0]} down to {counts[-1][0]}"
     return "\n".join(["## Labels", "", f"![{_text(alt)}](labels.svg)", "", *table, *more])
+
+
+def _entities(summary: Mapping[str, Any]) -> str:
+    """How many entities of each type there are, where rows have entities; the labels are then counted by the rows that have some."""
+    found = [summary["splits"][split].get("entities") or {} for split in SPLITS]
+    names = sorted({name for one in found for name in one}, key=lambda name: (-sum(one.get(name, 0) for one in found), name))
+    rows = [f"| {_text(name)} | " + " | ".join(f"{one.get(name, 0):,}" for one in found) + " |" for name in names[:MOST_LABELS]]
+    head = ["| entities of type | train | validation | test |", "| --- | ---: | ---: | ---: |"]
+    return "\n".join(["## Entities", "", *head, *rows]) if rows else ""
 
 
 def _lengths(summary: Mapping[str, Any]) -> str:

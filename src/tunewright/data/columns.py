@@ -75,7 +75,7 @@ def in_roles(rows: pa.Table, roles: Sequence[Role], columns: Mapping[str, str]) 
         UserError: a column holds what its role cannot have.
     """
     there = tuple(role for role in roles if role.name in columns)
-    read = {role.name: _values(rows[columns[role.name]], role, columns[role.name]) for role in there}
+    read = {role.name: _values(rows, role, columns) for role in there}
     parts = {name: values.column for name, values in read.items()}
     findings = []
     for own in rows.column_names:
@@ -85,13 +85,15 @@ def in_roles(rows: pa.Table, roles: Sequence[Role], columns: Mapping[str, str]) 
         if name != own:
             findings.append(_renamed(own, name, columns[own]))
         parts[name] = rows[own]
-    faults = {fault_column(name): values.faults for name, values in read.items() if values.faults is not None}
-    return Named(pa.table({**parts, **faults, **{name: rows[name] for name in OURS}}), there, dict(columns), tuple(findings))
+    hidden = {fault_column(name): values.faults for name, values in read.items() if values.faults is not None}
+    hidden |= {fault_column(name, key): column for name, values in read.items() for key, column in values.beside.items()}
+    return Named(pa.table({**parts, **hidden, **{name: rows[name] for name in OURS}}), there, dict(columns), tuple(findings))
 
 
-def _values(column: pa.ChunkedArray, role: Role, name: str) -> Values:
+def _values(rows: pa.Table, role: Role, columns: Mapping[str, str]) -> Values:
     module, _, function = KINDS[role.kind].partition(":")
-    found: Values = getattr(import_module(module), function)(column, role, name)
+    beside = [rows[columns[role.beside]]] if role.beside else []
+    found: Values = getattr(import_module(module), function)(rows[columns[role.name]], role, columns[role.name], *beside)
     return found
 
 

@@ -265,7 +265,7 @@ def _roles(dataset: Dataset) -> tuple[list[str], str | None]:
     """The names of the roles that are texts, and of the one that is a label or several."""
     roles: Mapping[str, str] = dataset.manifest["roles"]
     return [name for name, kind in roles.items() if kind == "text"], next(
-        (name for name in roles if roles[name] in {"label", "labels"}), None
+        (name for name in roles if roles[name] in {"label", "labels", "spans"}), None
     )
 
 

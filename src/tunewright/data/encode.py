@@ -19,6 +19,8 @@ from tunewright.tasks import collate
 from tunewright.tasks.base import Encoded, Task
 
 BATCH = 4096
+BESIDE = "_beside_"
+"""What the columns are called by that no model reads."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ def _key(rows: Sequence[Row], task: Task, tokenizer: Any, max_tokens: int) -> st
         content.update(
             json.dumps([row.get(name) for name in names], ensure_ascii=False, default=str).encode("utf-8", "surrogatepass") + b"\n"
         )
-    code = [file_hash(Path(inspect.getfile(one))) for one in (type(task), collate)]
+    code = [file_hash(path) for path in sorted({Path(inspect.getfile(type(task))), *Path(collate.__file__).parent.glob("*.py")})]
     reader = _without_limits(tokenizer.backend_tokenizer.to_str())
     habits = [tokenizer.truncation_side, tokenizer.padding_side, *tokenizer.model_input_names]
     return text_hash(content.hexdigest(), reader, type(tokenizer).__name__, *habits, task.model_dump_json(), str(max_tokens), *code)[:32]
@@ -74,7 +76,11 @@ def _without_limits(reader: str) -> str:
 
 
 def _table(encoded: Sequence[Encoded]) -> pa.Table:
-    pieces = [{**piece, "_of": index} for index, one in enumerate(encoded) for piece in one.pieces]
+    pieces = [
+        {**piece, **{f"{BESIDE}{name}": value for name, value in beside.items()}, "_of": index}
+        for index, one in enumerate(encoded)
+        for piece, beside in zip(one.pieces, one.beside or [{}] * len(one.pieces), strict=True)
+    ]
     columns = dict.fromkeys(name for piece in pieces for name in piece)
     table = pa.table({name: pa.array([piece.get(name) for piece in pieces]) for name in columns})
     counts = {"tokens": [one.tokens for one in encoded], "cut": [one.cut for one in encoded]}
@@ -90,6 +96,12 @@ def _read(place: Path, rows: int) -> tuple[Encoded, ...] | None:
     if len(counts["tokens"]) != rows:
         return None
     pieces: list[list[dict[str, Any]]] = [[] for _ in range(rows)]
+    beside: list[list[dict[str, Any]]] = [[] for _ in range(rows)]
     for piece in table.to_pylist():
-        pieces[piece.pop("_of")].append({name: value for name, value in piece.items() if value is not None})
-    return tuple(Encoded(tuple(own), tokens, cut) for own, tokens, cut in zip(pieces, counts["tokens"], counts["cut"], strict=True))
+        row = piece.pop("_of")
+        there = {name: value for name, value in piece.items() if value is not None}
+        pieces[row].append({name: value for name, value in there.items() if not name.startswith(BESIDE)})
+        if len(there) > len(pieces[row][-1]):
+            beside[row].append({name.removeprefix(BESIDE): value for name, value in there.items() if name.startswith(BESIDE)})
+    counts = zip(pieces, counts["tokens"], counts["cut"], beside, strict=True)
+    return tuple(Encoded(tuple(own), tokens, cut, tuple(more)) for own, tokens, cut, more in counts)

@@ -32,7 +32,7 @@ class FileRead:
     name: str
     """As the user wrote it; ``-`` for standard input, ``<memory>`` for an object."""
     format: str
-    """csv (any delimited text), json, jsonl, parquet, arrow, xlsx; or rows, pandas, datasets for objects."""
+    """csv (any delimited text), json, jsonl, parquet, arrow, xlsx, conll; or rows, pandas, datasets for objects."""
     encoding: str
     """A Python codec name; empty for what is no text."""
     delimiter: str

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from tunewright.core.schema import SPLITS, Finding, Place
 from tunewright.data.audit.apply import Chosen, Removed
@@ -17,6 +18,7 @@ from tunewright.data.audit.personal import without_private
 from tunewright.data.audit.redaction import Redaction
 from tunewright.data.origins import Origins
 from tunewright.data.settings import DataSettings
+from tunewright.data.shelf import only
 from tunewright.data.source import Source
 from tunewright.data.splits.split import Divided
 from tunewright.tasks import TASKS
@@ -83,7 +85,8 @@ def summary(
             "notes": list(divided.notes) if divided else [],
         },
         "splits": {
-            name: {"rows": int((kept.split == at).sum()), "labels": kept.label_counts(kept.split == at)} for at, name in enumerate(SPLITS)
+            name: {"rows": int((kept.split == at).sum()), "labels": kept.label_counts(kept.split == at), **_entities(kept, at)}
+            for at, name in enumerate(SPLITS)
         },
         "never_trained": {name: count for name, count in tested.items() if name not in trained},
         "test_without_label": _test_without_label(source, removed),
@@ -93,12 +96,22 @@ def summary(
     }
 
 
+def _entities(kept: Looked, split: int) -> dict[str, dict[str, int]]:
+    """How many entities of each type a split has, the most frequent first; nothing where rows have none."""
+    role = kept.label_role
+    if role is None or role.kind != "spans":
+        return {}
+    lists = only(kept.rows.select([role.name]), kept.split == split)[role.name]
+    counts = Counter(name for chunk in lists.chunks for name in pc.list_flatten(chunk).field("label").to_pylist())
+    return {"entities": dict(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])))}
+
+
 def _test_without_label(source: Source, removed: tuple[Removed, ...]) -> int:
     """Rows of a test split that the source names which cannot be scored for want of a label."""
     if "test" not in source.given:
         return 0
     first = sum(table.rows.num_rows for split, table in source.tables.items() if split != "test")
-    return sum(int((one.numbers >= first).sum()) for one in removed if one.rule in {"missing-label", "unreadable-label"})
+    return sum(int((one.numbers >= first).sum()) for one in removed if one.rule in {"missing-label", "unreadable-label", "span-mismatch"})
 
 
 def _told(

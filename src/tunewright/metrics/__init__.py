@@ -2,6 +2,18 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
+
+class Family(NamedTuple):
+    """The scores of one kind of outcome."""
+
+    names: dict[str, str]
+    """Name in a recipe -> ``module:function``; each function takes an outcome and gives one number."""
+    takes: tuple[str, ...] = ("wanted", "given")
+    """What a function of the user's own is called with."""
+
+
 METRICS: dict[str, str] = {
     "accuracy": "tunewright.metrics.named:accuracy",
     "balanced_accuracy": "tunewright.metrics.named:balanced_accuracy",
@@ -20,3 +32,22 @@ METRICS: dict[str, str] = {
     "top_5_accuracy": "tunewright.metrics.named:top_5_accuracy",
 }
 """Name in a recipe -> ``module:function``; each function takes a ``ClassOutcome`` and gives one number."""
+
+FAMILIES: dict[str, Family] = {
+    "classes": Family(METRICS, ("wanted", "probabilities", "names")),
+    "numbers": Family(
+        {
+            name: f"tunewright.metrics.numbers:{name}"
+            for name in (
+                "largest_error",
+                "mean_absolute_error",
+                "median_absolute_error",
+                "pearson",
+                "r2",
+                "root_mean_squared_error",
+                "spearman",
+            )
+        }
+    ),
+}
+"""Family of outcomes, as a task names it in ``scores`` -> its scores."""

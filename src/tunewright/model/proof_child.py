@@ -21,9 +21,7 @@ def classes(folder: str, asked: dict[str, Any]) -> tuple[list[Any], str]:
 
     options, loaded_with = model_in(folder, "AutoModelForSequenceClassification")
     classify: Any = pipeline("text-classification", device=-1, **options)
-    pairs = asked["pairs"] or [None] * len(asked["texts"])
-    rows = [text if pair is None else {"text": text, "text_pair": pair} for text, pair in zip(asked["texts"], pairs, strict=True)]
-    found = [classify(row, top_k=None, truncation=True) for row in rows]
+    found = [classify(row, top_k=None, truncation=True) for row in _rows(asked)]
     return [{one["label"]: one["score"] for one in scores} for scores in found], loaded_with
 
 
@@ -69,18 +67,59 @@ def _with_bottlenecks(model: Any, folder: Path) -> Any:
     return model.eval()
 
 
-def _with_sentence_transformers(folder: str, asked: dict[str, Any]) -> list[Any]:
+def numbers(folder: str, asked: dict[str, Any]) -> tuple[list[Any], str]:
+    """The one number that the head gives, row by row."""
+    if asked["pooling"] == "mean":
+        return [row[0] for row in _outputs(folder, asked["texts"])[0].tolist()], "sentence_transformers"
+    from transformers import pipeline
+
+    options, loaded_with = model_in(folder, "AutoModelForSequenceClassification")
+    rate: Any = pipeline("text-classification", device=-1, function_to_apply="none", **options)
+    return [rate(row, top_k=1, truncation=True)[0]["score"] for row in _rows(asked)], loaded_with
+
+
+def _rows(asked: dict[str, Any]) -> list[Any]:
+    """Texts, and pairs of texts as a pipeline takes them."""
+    pairs = asked["pairs"] or [None] * len(asked["texts"])
+    return [text if pair is None else {"text": text, "text_pair": pair} for text, pair in zip(asked["texts"], pairs, strict=True)]
+
+
+def _outputs(folder: str, texts: list[str]) -> tuple[Any, Any]:
+    """What a sentence-transformers folder gives for texts, (texts, outputs) float64; and the names of the outputs."""
     import torch
     from sentence_transformers import SentenceTransformer
 
     model: Any = SentenceTransformer(folder, device="cpu")
     names = model[0].auto_model.config.id2label
-    logits = torch.as_tensor(model.encode(asked["texts"], convert_to_numpy=True, show_progress_bar=False)).double()
+    return torch.as_tensor(model.encode(texts, convert_to_numpy=True, show_progress_bar=False)).double(), names
+
+
+def _with_sentence_transformers(folder: str, asked: dict[str, Any]) -> list[Any]:
+    logits, names = _outputs(folder, asked["texts"])
     scores = logits.sigmoid() if asked["multi_label"] else logits.softmax(-1)
     return [{names[index]: score for index, score in enumerate(row)} for row in scores.tolist()]
 
 
-HOW: dict[str, Callable[[str, dict[str, Any]], tuple[list[Any], str]]] = {"classes": classes}
+def tokens(folder: str, asked: dict[str, Any]) -> tuple[list[Any], str]:
+    """The probability of every tag of every token, window by window, row by row."""
+    import torch
+    from transformers import AutoModelForTokenClassification, AutoTokenizer
+
+    tokenizer, model = AutoTokenizer.from_pretrained(folder), AutoModelForTokenClassification.from_pretrained(folder)
+    tokenizer.truncation_side = "right"
+    room = asked["max_tokens"] - tokenizer.num_special_tokens_to_add()
+    cut = {"truncation": True, "max_length": asked["max_tokens"], "stride": min(asked["stride"], room // 2)}
+    found = []
+    for text in asked["texts"]:
+        windows = tokenizer(text, return_overflowing_tokens=True, **cut)
+        pieces = [{name: windows[name][at] for name in tokenizer.model_input_names} for at in range(len(windows["input_ids"]))]
+        with torch.inference_mode():
+            told = [model(**{name: torch.tensor([values]) for name, values in piece.items()}).logits[0] for piece in pieces]
+        found.append([odds.float().softmax(-1).tolist() for odds in told])
+    return found, "transformers.AutoModelForTokenClassification"
+
+
+HOW: dict[str, Callable[[str, dict[str, Any]], tuple[list[Any], str]]] = {"classes": classes, "tokens": tokens, "numbers": numbers}
 """How a model is asked, as the task names it: folder and question in; an answer for each row, and what loaded the model, out."""
 
 

@@ -16,8 +16,8 @@ class ModelSettings(Config):
     base: str
     """A local folder, a Hub id, or ``embedded``: the packaged small encoder, which needs no network."""
     max_tokens: Annotated[int, Field(ge=4)] | Literal["auto"] = "auto"
-    """Tokens of a row that the model sees, those that mark its ends included; longer rows are cut, counted and listed.
-    ``auto`` covers 99 % of the training rows, up to 256."""
+    """Tokens of a row that the model sees, those that mark its ends included; longer rows are cut, counted and listed, or, where the task
+    does that (token-classification), cut into windows of this length. ``auto`` covers 99 % of the training rows, up to 256."""
     pooling: Literal["architecture", "mean"] = "architecture"
     """How token vectors become one: the architecture's own head (loads with plain Transformers), or their mean (better for sentence
     encoders; saved as a sentence-transformers folder)."""

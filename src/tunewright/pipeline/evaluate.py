@@ -49,7 +49,7 @@ def evaluate(run: Path, command: str) -> dict[str, Any]:
     facts, recipe = read_json(run / "data.json"), read(run / "recipe.yaml")
     dataset = Dataset.open(Path(facts["folder"]))
     predictor = Predictor.load(run / "model", recipe.evaluate.batch_size)
-    extra = [resolve(spec, Path(manifest["recipe_folder"])) for spec in recipe.evaluate.metrics]
+    extra = [resolve(spec, Path(manifest["recipe_folder"]), predictor.task.scores) for spec in recipe.evaluate.metrics]
     metrics: dict[str, Any] = {}
     kept = read_json(run / "metrics.json") if (run / "metrics.json").exists() else {}
     append_line(

@@ -66,12 +66,9 @@ class Recipe(Config):
                     f"data.columns: this task has no role {role!r}"
                     + (f"; did you mean {near!r}?" if near else f"; known: {', '.join(sorted(roles))}")
                 )
-        criterion, multi = self.criterion, getattr(self.task, "multi_label", False)
-        if criterion is not None and CRITERIA.name_of(criterion) != self.task.default_criterion():
-            wanted = self.task.default_criterion()
-            raise ValueError(
-                f"criterion {CRITERIA.name_of(criterion)} does not fit {'several labels' if multi else 'one label'} per row: use {wanted}"
-            )
+        criterion, fitting = self.criterion, self.task.criteria()
+        if criterion is not None and CRITERIA.name_of(criterion) not in fitting:
+            raise ValueError(f"criterion {CRITERIA.name_of(criterion)} does not fit the task as it is set: use {' or '.join(fitting)}")
         known = BASELINES.get(TASKS.name_of(self.task), {})
         if unknown := [name for name in self.evaluate.baselines or () if name not in known]:
             raise ValueError(f"evaluate.baselines: this task has no baseline {unknown[0]!r}. {hint(unknown[0], known)}")
@@ -81,6 +78,10 @@ class Recipe(Config):
             )
         if why := refused(self.task, self.model, self.method):
             raise ValueError(why)
+        if self.model.pooling == "mean" and self.task.head != "AutoModelForSequenceClassification":
+            raise ValueError("model.pooling: mean makes one vector of a whole text, and this task answers piece by piece: leave it out")
+        if self.data.streaming and self.task.gold == "spans":
+            raise ValueError("data.streaming: the rules of a stream know labels and numbers, not entities: leave it out")
         if self.train.precision == "bf16" and self.model.precision == "float16":
             raise ValueError("train.precision: bf16 does not go with weights in float16: leave model.precision at float32")
         ahead = [name for name in self.train.arguments if name.startswith("dataloader_")]

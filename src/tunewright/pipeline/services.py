@@ -199,6 +199,8 @@ def _tokens(recipe: Recipe, where: Path) -> tuple[Callable[[Sequence[str]], np.n
     calm_libraries()
     from tunewright.model.base import LONGEST_DEFAULT, declared_longest, find
 
+    if recipe.task.windows:
+        return None  # nothing of a long row is cut off
     try:
         base = find(recipe.model, recipe.task.head, where)
     except (UserError, MissingExtra):

@@ -134,7 +134,7 @@ def make_plan(recipe: Recipe, where: Path, dataset: Dataset) -> Plan:
     with_own_parts(recipe, where).train.check()
     task = dataset.task
     base = find(recipe.model, task.head, where)
-    metrics = tuple(resolve_metric(spec, where) for spec in recipe.evaluate.metrics)
+    metrics = tuple(resolve_metric(spec, where, task.scores) for spec in recipe.evaluate.metrics)
     rows, held_out = rows_of(dataset.rows("train")), rows_of(dataset.rows("validation"))
     tokens = max_tokens(recipe, base, task, rows)
     _suits(recipe, base, task, tokens[0])
@@ -366,7 +366,7 @@ def _save_and_prove(run: Path, plan: Plan, done: Run) -> dict[str, Any]:
     trained = Predictor(done.model, plan.base.tokenizer, recipe.task, limit, recipe.evaluate.batch_size)
     rows, encoded = plan.validation
     answers = trained.answers(rows, encoded.encoded)
-    task = recipe.task.tuned(recipe.task.outcome(rows, answers))
+    task = recipe.task.tuned(recipe.task.outcome(rows, answers)).settled(done.model)
     half, adapter = run / f"model{runs.UNPROVED}", run / f"adapter{runs.UNPROVED}"
     some: Sequence[Row] = rows[:PROOF_ROWS]
     known, merging = answers[: len(some)], {}
@@ -374,7 +374,7 @@ def _save_and_prove(run: Path, plan: Plan, done: Run) -> dict[str, Any]:
     plain = method.merge(done.model)
     beside = None if method.merges else (METHODS.spec(method), adapter)
     if method.merges and METHODS.name_of(method) != "full":
-        one = Predictor(plain, plan.base.tokenizer, recipe.task, limit, recipe.evaluate.batch_size)
+        one = Predictor(plain, plan.base.tokenizer, task, limit, recipe.evaluate.batch_size)
         merging = {"merging": prove_merging(one, some, known, recipe.model.precision, quantised(recipe.model, method))}
         known = one.answers(some, encoded.encoded[: len(some)])
     roles = [role.name for role in task.roles() if role.name in rows[0]]

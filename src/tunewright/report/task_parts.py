@@ -59,7 +59,9 @@ class TaskPart:
     snippet: str
 
 
-PARTS: dict[str, str] = {}
+PARTS: dict[str, str] = {
+    "regression": "tunewright.report.number_part:part",
+}
 """Task -> ``module:function``; the function takes the facts of a run."""
 
 

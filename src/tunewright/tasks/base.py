@@ -22,8 +22,9 @@ Answer = Mapping[str, Any]
 """What the model says of one row, in the words of the table: for a classifier ``{"label": ..., "probabilities": {name: p}}``."""
 
 
-Kind = Literal["text", "label", "labels", "number"]
-"""What the values of a role are in a prepared dataset: a string; a label name; a list of label names; a float64."""
+Kind = Literal["text", "label", "labels", "number", "spans"]
+"""What the values of a role are in a prepared dataset: a string; a label name; a list of label names; a float64; a list of records of
+``start, end, label``."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,10 @@ class Role:
     needed: bool = True
     separator: str | None = None
     """Of labels: what stands between several in one cell; left out, it is found out."""
+    beside: str | None = None
+    """The role whose column must be read too, to read this one: that of the text, for places in it."""
+    listed: bool = False
+    """Of a text: whether a cell may hold the list of its tokens, which become a text with single blanks between them."""
 
 
 @dataclass(frozen=True)
@@ -67,12 +72,16 @@ class Task(Config):
     """The criterion when the recipe names none."""
     labels_pad: ClassVar[int | None] = None
     """What fills the labels of a shorter row in a batch; None when labels have one shape for every row."""
+    windows: ClassVar[bool] = False
+    """Whether a long row is cut into windows, so that nothing of it is lost: ``model.max_tokens`` is then the length of one."""
     gold: ClassVar[str] = "label"
     """The role that holds what is wanted of a row."""
     baselines: ClassVar[tuple[str, ...]]
     """The baselines that it is held against when the recipe names none (``evaluate.baselines``)."""
     proof: ClassVar[str]
     """How ``model/proof_child.py`` asks the saved model in a process without our code, by the name of a function there."""
+    scores: ClassVar[str] = ""
+    """The family of scores that a recipe may ask for by name (``metrics.FAMILIES``); empty: functions of the user's own alone."""
 
     def roles(self) -> tuple[Role, ...]:
         """The parts that columns play here, text roles first."""
@@ -81,6 +90,10 @@ class Task(Config):
     def default_criterion(self) -> str:
         """The criterion when the recipe names none."""
         return self.criterion
+
+    def criteria(self) -> tuple[str, ...]:
+        """The criteria that can train it, the default first."""
+        return (self.default_criterion(),)
 
     def best_by(self) -> str:
         """The score that chooses the best checkpoint when the recipe names none."""
@@ -138,6 +151,11 @@ class Task(Config):
 
     def tuned(self, outcome: Any) -> Self:
         """The task with what is chosen on validation rows (decision thresholds); never called with test rows."""
+        return self
+
+    def settled(self, model: nn.Module) -> Self:
+        """The task as it is saved beside the trained model, which may be changed in place for it: what was learned on a scale of its own
+        goes into the weights. Called once, before anything is saved."""
         return self
 
     def details(self, outcome: Any) -> dict[str, Any]:

@@ -9,7 +9,8 @@ from pydantic import Field, model_validator
 
 from tunewright.core.errors import UserError, hint
 from tunewright.core.schema import Row
-from tunewright.tasks.base import Answer, Encoded, Role, Task, text_of
+from tunewright.tasks.base import Answer, Encoded, Role, Task
+from tunewright.tasks.texts import read, text_roles, texts_and_pairs
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,6 +26,7 @@ class TextClassification(Task):
     criterion: ClassVar = "cross-entropy"
     baselines: ClassVar = ("majority", "tfidf")
     proof: ClassVar = "classes"
+    scores: ClassVar = "classes"
 
     labels: tuple[str, ...] | None = None
     """The label names in the order of their ids. Left out, they are learned from the training rows, sorted by name."""
@@ -51,11 +53,7 @@ class TextClassification(Task):
     def roles(self) -> tuple[Role, ...]:
         several = Role("label", "labels", "the label names", separator=self.separator)
         label = several if self.multi_label else Role("label", "label", "the label")
-        return (
-            Role("text", "text", "the text to classify"),
-            Role("text_pair", "text", "a second text, when a pair is classified", needed=False),
-            label,
-        )
+        return *text_roles("the text to classify", "a second text, when a pair is classified"), label
 
     def default_criterion(self) -> str:
         return "binary-cross-entropy" if self.multi_label else self.criterion
@@ -109,31 +107,11 @@ class TextClassification(Task):
         return split_labels(value, self.separator)
 
     def encode(self, rows: Sequence[Row], tokenizer: Any, max_tokens: int) -> list[Encoded]:
-        if not rows:
-            return []
-        texts = [text_of(row["text"]) for row in rows]
-        paired = sum("text_pair" in row for row in rows)
-        if paired not in (0, len(rows)):
-            raise UserError(
-                f"{paired} of {len(rows)} rows have a text_pair", "All rows have one, or none", "Ask for the others by themselves"
-            )
-        pairs = [text_of(row["text_pair"]) for row in rows] if paired else None
-        whole = tokenizer(texts, pairs, truncation=False, verbose=False)
-        lengths = [len(ids) for ids in whole["input_ids"]]
-        long = [index for index, length in enumerate(lengths) if length > max_tokens]
-        cut = (
-            tokenizer([texts[i] for i in long], pairs and [pairs[i] for i in long], truncation=True, max_length=max_tokens) if long else {}
-        )
-        place = {index: at for at, index in enumerate(long)}
         ids = {name: index for index, name in enumerate(self.labels or ())}
         encoded = []
-        for index, row in enumerate(rows):
-            source, at = (cut, place[index]) if index in place else (whole, index)
-            piece: dict[str, Any] = {name: source[name][at] for name in source}
+        for row, one in zip(rows, read(rows, tokenizer, max_tokens), strict=True):
             label = self._label_of(row, ids)
-            if label is not None:
-                piece["labels"] = label
-            encoded.append(Encoded((piece,), lengths[index], lengths[index] - len(piece["input_ids"])))
+            encoded.append(Encoded((one.piece if label is None else {**one.piece, "labels": label},), one.tokens, one.cut))
         return encoded
 
     def _label_of(self, row: Row, ids: dict[str, int]) -> int | list[float] | None:
@@ -261,8 +239,8 @@ class TextClassification(Task):
         return max((gap if math.isfinite(gap) else math.inf for gap in gaps), default=0.0)
 
     def asked(self, rows: Sequence[Row], max_tokens: int) -> dict[str, Any]:
-        pairs = [text_of(row["text_pair"]) for row in rows] if rows and "text_pair" in rows[0] else None
-        return {"texts": [text_of(row["text"]) for row in rows], "pairs": pairs, "multi_label": self.multi_label}
+        texts, pairs = texts_and_pairs(rows)
+        return {"texts": texts, "pairs": pairs, "multi_label": self.multi_label}
 
     def heard(self, told: Any, row: Row, encoded: Encoded, tokenizer: Any) -> Answer:
         return {"probabilities": told}

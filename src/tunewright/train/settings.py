@@ -29,7 +29,7 @@ class TrainSettings(Config):
     max_steps: int | None = Field(None, ge=1)
     """Optimizer steps after which to end, whatever ``epochs`` says."""
     batch_size: int = Field(32, ge=1)
-    """Rows per optimizer step, over all processes."""
+    """Rows per optimizer step, over all processes; where long rows are cut into windows (token-classification), windows."""
     accumulate: int = Field(1, ge=1)
     """Micro-batches per optimizer step: the same result with less memory."""
     learning_rate: float | Literal["auto"] = Field("auto")

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from tunewright.core.config import Config
 from tunewright.core.schema import SPLITS, Place, Places, Policy, Severity
+from tunewright.data.audit.moved import moved_spans, written
 from tunewright.data.audit.near import clusters
 from tunewright.data.audit.normal import hashes, normal, numbered
 from tunewright.data.origins import Origins
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from tunewright.data.read import BadRow
 
 TRAIN, VALIDATION, TEST = range(len(SPLITS))
+PLACE = ("_file", "_row")
 
 
 @dataclass(frozen=True)
@@ -58,14 +60,19 @@ class LabelIds:
 
     @classmethod
     def of(cls, column: pa.ChunkedArray) -> LabelIds:
-        """From a column of label names, or of lists of label names."""
+        """From a column of label names, of lists of label names, or of lists of entities, of which each type counts once in a row."""
         several, known = pa.types.is_list(column.type), _Numbers()
+        typed = several and pa.types.is_struct(column.type.value_type)
         ids, owners, at = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)], 0
         for chunk in column.chunks:
             there = pc.is_valid(chunk).to_numpy(zero_copy_only=False)
             names = pc.list_flatten(chunk) if several else chunk.filter(pa.array(there))
-            ids.append(known.of(names))
-            owners.append(at + (pc.list_parent_indices(chunk).to_numpy().astype(np.int64) if several else np.flatnonzero(there)))
+            mine = pc.list_parent_indices(chunk).to_numpy().astype(np.int64) if several else np.flatnonzero(there)
+            numbers = known.of(names.field("label") if typed else names)
+            if typed and len(mine):
+                mine, numbers = np.unique(np.stack([mine, numbers]), axis=1)
+            ids.append(numbers)
+            owners.append(at + mine)
             at += len(chunk)
         return cls(tuple(known), np.concatenate(ids), np.concatenate(owners))
 
@@ -129,13 +136,19 @@ class Looked:
 
     @property
     def label_role(self) -> Role | None:
-        """The role that is a label or several, if the task has one."""
-        return next((role for role in self.roles if role.kind in {"label", "labels"}), None)
+        """The role that is a label or several, or holds entities of several types, if the task has one."""
+        return next((role for role in self.roles if role.kind in {"label", "labels", "spans"}), None)
 
     @property
     def gold_role(self) -> Role | None:
         """The role that holds what is wanted of a row: labels, a number."""
         return next((role for role in self.roles if role.kind != "text"), None)
+
+    @property
+    def own_columns(self) -> list[str]:
+        """The table's own columns that play no role."""
+        roles = {role.name for role in self.roles}
+        return [name for name in self.rows.column_names if name not in roles and name not in PLACE and not is_fault_column(name)]
 
     @property
     def locked(self) -> np.ndarray:
@@ -165,13 +178,15 @@ class Looked:
 
     @cached_property
     def whole_labels(self) -> np.ndarray:
-        """(rows,) int: the same number for the same label, or for the same set of labels; -1 without one."""
-        role = self.label_role
+        """(rows,) int: the same number for the same label, set of labels, number or whatever is wanted of a row; -1 without one."""
+        role = self.gold_role
         if role is None:
             return np.zeros(len(self), dtype=np.int64)
-        if role.kind == "labels":
-            known = _Numbers()
-            return per_row(self.rows[role.name], lambda lists: known.of(_joined(lists)))
+        known, kind = _Numbers(), role.kind
+        if kind == "spans":
+            return known.of(pa.array(written(self.rows[role.beside or ""].to_pylist(), self.rows[role.name].to_pylist()), pa.string()))
+        if kind != "label":
+            return per_row(self.rows[role.name], lambda values: known.of(as_text(values, kind)))
         labels = self.label_ids
         codes = np.full(len(self), -1, dtype=np.int64)
         codes[labels.owners] = labels.ids
@@ -246,8 +261,12 @@ class Looked:
         return self._known(replace(self, split=split), np.ones(len(self), dtype=bool))
 
     def mended(self, columns: Mapping[str, pa.ChunkedArray]) -> Looked:
-        """The same rows with other values in some columns."""
+        """The same rows with other values in some columns. Entities keep to their characters where their text is changed."""
         rows = self.rows
+        role = self.label_role
+        if role is not None and role.kind == "spans" and role.beside in columns and role.name not in columns:
+            text = role.beside or ""
+            columns = {**columns, role.name: moved_spans(rows[text], columns[text], rows[role.name])}
         for name, values in columns.items():
             rows = rows.set_column(rows.column_names.index(name), name, values)
         other = self._known(replace(self, rows=rows), np.ones(len(self), dtype=bool))
@@ -346,13 +365,16 @@ class Rule(Config):
 FAULT = "_fault_"
 
 
-def fault_column(role: str) -> str:
-    """The column that says why a value of this role could not be read: string, null where it could. Datasets do not keep it."""
-    return FAULT + role
+def fault_column(role: str, key: str = "") -> str:
+    """The column that says why a value of this role could not be read: string, null where it could. Datasets do not keep it.
+
+    With a ``key``, what the reader of the role hands on to rules under this name (``data/values``).
+    """
+    return f"{FAULT}{role}_{key}" if key else FAULT + role
 
 
 def is_fault_column(name: str) -> bool:
-    """Whether a column tells faults of another."""
+    """Whether a column tells faults of another, or what else only rules must know."""
     return name.startswith(FAULT)
 
 
@@ -395,10 +417,14 @@ def _empty(texts: pa.Array) -> np.ndarray:
     return flags
 
 
-def _joined(lists: pa.Array) -> pa.Array:
-    """Each set of labels as one text; null where there is none."""
-    sets = [None if names is None else sorted({name for name in names if name is not None}) for names in lists.to_pylist()]
-    return pa.array([None if names is None else "\x1f".join(names) for names in sets], pa.string())
+def as_text(values: pa.Array, kind: Kind) -> pa.Array:
+    """What is wanted of each row as one text, the same for the same (a set of labels in any order); null where there is none."""
+    if kind == "labels":
+        sets = [None if names is None else sorted({name for name in names if name is not None}) for names in values.to_pylist()]
+        return pa.array([None if names is None else "\x1f".join(names) for names in sets], pa.string())
+    if not pa.types.is_nested(values.type):
+        return values.cast(pa.string())
+    return pa.array([None if value is None else repr(value) for value in values.to_pylist()], pa.string())
 
 
 def _together(parts: list[np.ndarray]) -> np.ndarray:

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from pydantic import Field
 
 from tunewright.data.audit.base import Hit, Looked, Rule, named, rows_word
-from tunewright.data.audit.pieces import OURS, flags_of, pieces_of
+from tunewright.data.audit.pieces import flags_of, pieces_of
 
 FEWEST = 20
 """Rows under which every column may be constant by chance."""
@@ -33,8 +33,7 @@ class ConstantColumn(Rule):
     """Share of the rows from which one value counts as nearly everywhere."""
 
     def look(self, looked: Looked) -> Iterator[Hit]:
-        roles = {role.name for role in looked.roles}
-        columns = [name for name in looked.rows.column_names if name not in roles and name not in OURS]
+        columns = looked.own_columns
         if len(looked) < FEWEST:
             return
         most = {name: found for name in columns if (found := _most_frequent(looked.rows[name], self.nearly)) is not None}

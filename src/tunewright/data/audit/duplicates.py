@@ -9,12 +9,13 @@ import numpy as np
 
 from tunewright.core.schema import SPLITS, Policy
 from tunewright.data.audit.base import TRAIN, Hit, Looked, Rule, rows_word
+from tunewright.data.audit.normal import numbered_groups
 
 
 class ConflictingLabel(Rule):
     """The same text (but for case, blanks and punctuation) with different labels: at most one of them can be right."""
 
-    looks_at: ClassVar = ("label", "labels")
+    looks_at: ClassVar = ("label", "labels", "spans")
     cost: ClassVar = "one pass over the texts, in Arrow"
     remedy: ClassVar = "Have the rows labelled again; drop removes all of them, because nothing here says which one is right"
     recipe: ClassVar = "data.policy.conflicting-label: drop"
@@ -23,7 +24,7 @@ class ConflictingLabel(Rule):
         texts, labels = looked.normal_texts, looked.whole_labels
         rows = np.flatnonzero(_varied(texts, labels))
         if len(rows):
-            groups = _numbered(texts[rows])
+            groups = numbered_groups(texts[rows])
             message = f"{rows_word(len(rows))} whose text stands with another label elsewhere ({groups.max() + 1:,} texts)"
             yield Hit(message, rows, "the same text stands with another label elsewhere", groups)
 
@@ -76,7 +77,7 @@ def _copies(looked: Looked, same: np.ndarray, what: str, numbers: np.ndarray | N
     told = ", ".join(f"{count:,} in {name}" for name, count in counts.items())
     message = f"{rows_word(int(later.sum()))} {what} ({told})"
     whole = rows if numbers is None else numbers[rows]
-    yield Hit(message, whole, "an earlier row of train says the same", _numbered(keys[rows]), later & (split == TRAIN))
+    yield Hit(message, whole, "an earlier row of train says the same", numbered_groups(keys[rows]), later & (split == TRAIN))
 
 
 def _pairs(one: np.ndarray, other: np.ndarray) -> np.ndarray:
@@ -100,10 +101,3 @@ def _varied(codes: np.ndarray, values: np.ndarray) -> np.ndarray:
     np.maximum.at(high, inverse, values)
     varied: np.ndarray = low[inverse] != high[inverse]
     return varied
-
-
-def _numbered(codes: np.ndarray) -> np.ndarray:
-    """The same groups, numbered from 0 in the order in which they first appear."""
-    _, first, inverse = np.unique(codes, return_index=True, return_inverse=True)
-    numbered: np.ndarray = np.argsort(np.argsort(first))[inverse]
-    return numbered

@@ -19,7 +19,7 @@ UNEVEN = 5
 class RareLabel(Rule):
     """Labels with too few rows to be learned, or to be in every split."""
 
-    looks_at: ClassVar = ("label", "labels")
+    looks_at: ClassVar = ("label", "labels", "spans")
     remedy: ClassVar = "Collect more rows of these labels, merge them into one, or let them go"
     recipe: ClassVar = "data.policy.rare-label: drop"
 
@@ -37,7 +37,7 @@ class RareLabel(Rule):
 class LabelNeverTrained(Rule):
     """Labels in validation or test that no training row has: such rows stay in the score, as mistakes."""
 
-    looks_at: ClassVar = ("label", "labels")
+    looks_at: ClassVar = ("label", "labels", "spans")
     when: ClassVar = "split"
     policies: ClassVar = ("keep", "refuse")
     remedy: ClassVar = "Add training rows with these labels, or correct their spelling"
@@ -58,7 +58,7 @@ class LabelNeverTrained(Rule):
 class Imbalance(Rule):
     """Labels of very different frequency: accuracy then says little about the rare ones."""
 
-    looks_at: ClassVar = ("label", "labels")
+    looks_at: ClassVar = ("label", "labels", "spans")
     when: ClassVar = "split"
     severity: ClassVar = "info"
     policies: ClassVar = ("keep", "refuse")

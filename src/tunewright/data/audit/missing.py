@@ -22,7 +22,7 @@ COMMON = 0.02
 class MissingLabel(Rule):
     """Rows whose label is missing, blank, or a rare word that stands for none."""
 
-    looks_at: ClassVar = ("label", "labels", "number")
+    looks_at: ClassVar = ("label", "labels", "number", "spans")
     default: ClassVar[Policy] = "drop"
     policies: ClassVar = ("drop", "refuse")
     remedy: ClassVar = (
@@ -33,8 +33,8 @@ class MissingLabel(Rule):
     reaches_test: ClassVar = True
 
     def look(self, looked: Looked) -> Iterator[Hit]:
-        if looked.label_role is None:
-            yield from _without_value(looked)
+        if looked.label_role is None or looked.label_role.kind == "spans":
+            yield from without_value(looked)
             return
         labels = looked.label_ids
         words = [name.strip().lower() for name in labels.names]
@@ -57,7 +57,7 @@ class MissingLabel(Rule):
 _EMPTY = "the label is empty"
 
 
-def _without_value(looked: Looked) -> Iterator[Hit]:
+def without_value(looked: Looked) -> Iterator[Hit]:
     """Rows whose number, say, is missing; one that could not be read is another rule's."""
     role = looked.gold_role
     if role is None:
@@ -67,13 +67,14 @@ def _without_value(looked: Looked) -> Iterator[Hit]:
         missing &= per_row(looked.rows[fault], lambda told: told.is_null().to_numpy(zero_copy_only=False))
     if missing.any():
         rows = np.flatnonzero(missing)
-        yield Hit(f"{rows_word(len(rows))} without a {role.kind}", rows, f"the {role.name} is empty")
+        told = "that nobody has annotated" if role.kind == "spans" else f"without a {role.kind}"
+        yield Hit(f"{rows_word(len(rows))} {told}", rows, f"the {role.name} is empty")
 
 
 class UnreadableLabel(Rule):
-    """Rows whose label is there and cannot be used: a word where a number was wanted."""
+    """Rows whose label is there and cannot be used: a word where a number was wanted, more tags than tokens, entities without a type."""
 
-    looks_at: ClassVar = ("number",)
+    looks_at: ClassVar = ("number", "spans")
     severity: ClassVar = "error"
     default: ClassVar[Policy] = "drop"
     policies: ClassVar = ("drop", "refuse")

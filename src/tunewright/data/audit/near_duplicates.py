@@ -36,7 +36,7 @@ class NearDuplicate(Rule):
         yield from _within(looked, looked.near_texts, looked.normal_texts, what)
         varied = _varied(looked.near_texts, looked.normal_texts) & _varied(looked.near_texts, looked.whole_labels)
         rows = np.flatnonzero(varied)
-        if looked.label_role is not None and len(rows):
+        if looked.label_role is not None and looked.label_role.kind != "spans" and len(rows):
             groups = numbered(looked.near_texts[rows])
             example = _example(looked, rows, groups, looked.whole_labels, with_labels=True)
             message = f"{rows_word(len(rows))} in {_clusters(groups)} of near-duplicates with different labels, such as {example}"

@@ -96,3 +96,10 @@ def _moved(starts: np.ndarray, stays: np.ndarray) -> np.ndarray:
     np.cumsum(stays, dtype=np.int32, out=before[1:])
     found: np.ndarray = before[starts]
     return found
+
+
+def numbered_groups(codes: np.ndarray) -> np.ndarray:
+    """The same groups, numbered from 0 in the order in which they first appear."""
+    _, first, inverse = np.unique(codes, return_index=True, return_inverse=True)
+    numbered: np.ndarray = np.argsort(np.argsort(first))[inverse]
+    return numbered

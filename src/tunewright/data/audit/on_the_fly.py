@@ -13,11 +13,11 @@ from pydantic import PrivateAttr
 
 from tunewright.data.audit import RULES
 from tunewright.data.audit.apply import Chosen
-from tunewright.data.audit.base import TEST, TRAIN, Hit, Looked, Rule, named, rows_word
+from tunewright.data.audit.base import TEST, TRAIN, Hit, Looked, Rule, as_text, named, rows_word
 from tunewright.data.audit.duplicates import ConflictingLabel, ExactDuplicate, NormalisedDuplicate
 from tunewright.data.audit.groups import LeakGroup
 from tunewright.data.audit.leaks import LeakExact
-from tunewright.data.audit.missing import NEVER_A_CLASS, NULL_LIKE, MissingLabel
+from tunewright.data.audit.missing import NEVER_A_CLASS, NULL_LIKE, MissingLabel, without_value
 from tunewright.data.audit.near_duplicates import LeakNear
 from tunewright.data.audit.normal import hashes, normal
 from tunewright.data.audit.rows import LabelNotLearned
@@ -210,6 +210,9 @@ class StreamedMissing(_Remembering, MissingLabel):
     """A row without a label; a word that stands for none is a class if it was learned as one."""
 
     def look(self, looked: Looked) -> Iterator[Hit]:
+        if looked.label_role is None:
+            yield from without_value(looked)
+            return
         names, owners = looked.label_names
         reasons = dict.fromkeys(_without_label(looked), _EMPTY)
         for name, owner in zip(names.to_pylist(), owners.tolist(), strict=True):
@@ -282,14 +285,13 @@ def _texts(looked: Looked, normalise: bool) -> np.ndarray:
 
 
 def _labels(looked: Looked) -> np.ndarray:
-    role = looked.label_role
+    role = looked.gold_role
     if role is None:
         return np.zeros(len(looked), dtype=np.uint64)
     column = looked.rows[role.name]
-    if role.kind == "labels":
-        sets = [None if names is None else sorted({name for name in names if name is not None}) for names in column.to_pylist()]
-        column = pa.chunked_array([pa.array([None if names is None else "\x1f".join(names) for names in sets], pa.string())])
-    return _hashes(column)
+    return _hashes(
+        column if role.kind == "label" else pa.chunked_array([as_text(chunk, role.kind) for chunk in column.chunks], pa.string())
+    )
 
 
 def _hashes(column: pa.ChunkedArray, normalise: bool = False) -> np.ndarray:

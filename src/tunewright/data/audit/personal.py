@@ -11,7 +11,7 @@ from pydantic import Field, PrivateAttr
 
 from tunewright.core.schema import Policy
 from tunewright.data.audit.base import Hit, Looked, Rule, rows_word
-from tunewright.data.audit.pieces import OURS, Later, pieces_of
+from tunewright.data.audit.pieces import Later, pieces_of
 from tunewright.data.audit.private import TOLD, Kind
 from tunewright.data.audit.redaction import Redaction, Style, found_in, redact, redacted, words_of
 
@@ -46,10 +46,10 @@ class Redacts(Rule):
 
     def look(self, looked: Looked) -> Iterator[Hit]:
         self._numbers.clear()
-        kinds, spare = self.finds(), {*OURS, *(role.name for role in looked.roles if role.kind != "text")}
+        kinds, looked_through = self.finds(), {*looked.text_roles, *looked.own_columns}
         flags, totals = np.zeros((len(looked), len(kinds)), dtype=bool), np.zeros(len(kinds), dtype=np.int64)
         holding: dict[str, int] = {}
-        for name in (name for name in looked.rows.column_names if name not in spare):
+        for name in (name for name in looked.rows.column_names if name in looked_through):
             found = _counts(looked, name, kinds)
             if found.any():
                 flags |= found > 0

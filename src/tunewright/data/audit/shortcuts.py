@@ -15,7 +15,7 @@ from pydantic import Field
 from tunewright.data.audit.base import TRAIN, Hit, Looked, Rule
 from tunewright.data.audit.normal import hashes
 from tunewright.data.audit.personal import shown
-from tunewright.data.audit.pieces import OURS, evenly, flags_of, picked, some
+from tunewright.data.audit.pieces import evenly, flags_of, picked, some
 from tunewright.data.audit.redaction import is_number
 
 FEWEST = 20
@@ -77,10 +77,7 @@ class Shortcut(Rule):
         if len(here) < FEWEST or len(np.unique(labels)) < 2:
             return
         which = "training rows whose label is not rare" if rare else "training rows"
-        roles = {role.name for role in looked.roles}
-        for name in looked.rows.column_names:
-            if name in roles or name in OURS:
-                continue
+        for name in looked.own_columns:
             for how, codes in _readings(looked.rows[name], here):
                 right = _told_rightly(codes, labels)
                 few = how != BY_RANGE and len(np.unique(codes)) <= len(codes) / FEWEST

@@ -23,7 +23,7 @@ RARER = 5
 class LabelVariant(Rule):
     """Label names that differ only in case, in blanks, or by a slip of the pen. Names that differ in a digit are never variants."""
 
-    looks_at: ClassVar = ("label", "labels")
+    looks_at: ClassVar = ("label", "labels", "spans")
     cost: ClassVar = "one pass over the label names"
     policies: ClassVar = ("keep", "drop", "fix", "refuse")
     remedy: ClassVar = "Write each label in one way; fix takes the most frequent spelling"
@@ -69,6 +69,11 @@ def _first_variant(looked: Looked, better: Mapping[str, str]) -> tuple[np.ndarra
 
 def _mended(labels: pa.Array, better: Mapping[str, str]) -> pa.Array:
     """Labels, one or several of each row, in their right spelling; no label stands twice in a row."""
+    if pa.types.is_list(labels.type) and pa.types.is_struct(labels.type.value_type):
+        rows = labels.to_pylist()
+        return pa.array(
+            [spans and [{**one, "label": better.get(one["label"], one["label"])} for one in spans] for spans in rows], labels.type
+        )
     if pa.types.is_list(labels.type):
         lists = [list(dict.fromkeys(better.get(name, name) for name in names)) for names in labels.to_pylist()]
         return pa.array(lists, labels.type)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from tunewright.core.errors import UserError
+from tunewright.data.formats.conll import Conll
 from tunewright.data.formats.decoding import SAMPLE, Decoded, found_encoding, head_of, marked_encoding
 from tunewright.data.formats.delimited import Delimited
 from tunewright.data.formats.json_text import JsonDocument, JsonLines
@@ -79,6 +80,8 @@ class File:
             return Delimited(
                 self._decoded, notes, self._damage, tabs=name.lower().removesuffix(".gz").removesuffix(".zst").endswith(".tsv")
             )
+        if notes.format == "conll":
+            return Conll(self._decoded, notes, self._damage)
         if notes.format == "json":
             return JsonDocument(self._decoded, notes, self._damage)
         return JsonLines(self._decoded, notes, self._damage, self._surveyed_kinds(encoding) if self._again else None)

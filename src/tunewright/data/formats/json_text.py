@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NoReturn
 
 from tunewright.core.errors import UserError
+from tunewright.data.formats.annotated import as_row
 from tunewright.data.formats.decoding import Decoded, Lines
 from tunewright.data.formats.kinds import Kinds, as_text
 from tunewright.data.formats.packed import Damage
@@ -71,6 +72,7 @@ def _object(line: str) -> tuple[dict[str, Any] | None, str]:
             as_text(value)  # what can be read must also be writable
     except (ValueError, RecursionError) as error:
         return None, f"it is not valid JSON ({_why(error)})"
+    value = as_row(value)
     if not isinstance(value, dict):
         return None, f"it is a JSON {_word(value)}, not an object"
     return value, ""
@@ -106,7 +108,7 @@ class JsonDocument:
         self._notes, self._damage = notes, damage
         text = "".join(decoded.texts()).lstrip("\ufeff")
         try:
-            values: list[Any] = _rows_of(_loads(text), notes)
+            values: list[Any] = [as_row(value) for value in _rows_of(_loads(text), notes)]
             as_text(values)  # what can be read must also be writable: not too deep
             self._rest: BadRow | None = None
         except (ValueError, RecursionError) as error:

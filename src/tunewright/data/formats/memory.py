@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tunewright.core.errors import UserError
+from tunewright.data.formats.annotated import as_row
 from tunewright.data.formats.kinds import Kinds, as_text, without_nan
 from tunewright.data.formats.rows import BadRow, Good, Notes, Part, Reader, gathered
 
@@ -34,6 +35,7 @@ class Dicts:
 
     def _items(self) -> Iterator[Good | BadRow]:
         for number, row in enumerate(self._rows):
+            row = as_row(row)
             if isinstance(row, Mapping):
                 yield Good(number, {str(name): plain_value(value) for name, value in row.items()}, 0)
             else:
@@ -56,7 +58,7 @@ def reader_of(source: Any, notes: Notes) -> Reader | None:
         UserError: it holds several tables, or columns of the same name.
     """
     library, kind = type(source).__module__.partition(".")[0], type(source).__name__
-    if isinstance(source, (list, tuple)) and any(isinstance(row, Mapping) for row in source):
+    if isinstance(source, (list, tuple)) and any(isinstance(as_row(row), Mapping) for row in source):
         notes.format = "rows"
         return Dicts(source, notes)
     if library == "pandas" and kind == "DataFrame":

@@ -7,15 +7,17 @@ from collections.abc import Mapping
 from pathlib import PurePath
 
 from tunewright.core.errors import UserError
+from tunewright.data.formats.conll import looks_tagged
 
-TABLES = "Tables are CSV, TSV, XLSX, JSON, JSONL, Parquet or Arrow"
+TABLES = "Tables are CSV, TSV, XLSX, JSON, JSONL, Parquet, Arrow or CoNLL"
 ENDINGS: Mapping[str, str] = {
     ".csv": "csv", ".tsv": "csv", ".tab": "csv", ".txt": "csv", ".psv": "csv",
     ".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl", ".jsonlines": "jsonl",
     ".parquet": "parquet", ".pq": "parquet", ".arrow": "arrow", ".feather": "arrow", ".ipc": "arrow", ".arrows": "arrow",
     ".xlsx": "xlsx", ".xlsm": "xlsx",
+    ".conll": "conll", ".conll2003": "conll", ".bio": "conll", ".iob": "conll", ".iob2": "conll", ".bioes": "conll", ".bilou": "conll",
 }  # fmt: skip
-"""File ending -> the format it promises. ``csv`` stands for all delimited text."""
+"""File ending -> the format it promises. ``csv`` stands for all delimited text, ``conll`` for tagged tokens."""
 
 KINDS = (
     (b"PAR1", "parquet"),
@@ -99,7 +101,7 @@ def refuse_binary(head: bytes, name: str) -> None:
 
 
 def text_format(text: str, name: str, whole: bool) -> str:
-    """``csv``, ``json`` or ``jsonl``.
+    """``csv``, ``json``, ``jsonl`` or ``conll``.
 
     Args:
         text: the beginning of the file.
@@ -118,10 +120,12 @@ def text_format(text: str, name: str, whole: bool) -> str:
     if start.startswith("version https://git-lfs"):
         raise UserError(f"{name} is a Git LFS pointer; the file itself was not fetched", "Wanted: the file", "Fetch it: git lfs pull")
     wanted = promised(name)
+    if wanted == "conll" or (wanted in {"", "csv"} and looks_tagged(text, whole)):
+        return "conll"
     if wanted == "jsonl" or (wanted == "json" and not start.startswith("{")):
         return wanted
     if start.startswith("["):
-        return "json" if start[1:].lstrip()[:1] in {"{", "]"} else "csv"
+        return "json" if start[1:].lstrip()[:1] in {"{", "]"} or (wanted == "json" and start[1:].lstrip()[:1] == "[") else "csv"
     if not start.startswith("{"):
         return "csv"
     return _kind_of_objects(start, wanted, whole)

@@ -13,7 +13,7 @@ import pyarrow as pa
 from tunewright.core.errors import DataRefused, UserError
 from tunewright.core.schema import SPLITS, Finding
 from tunewright.data.audit.apply import Chosen, Removed, apply, quote
-from tunewright.data.audit.base import TRAIN, Looked, Services
+from tunewright.data.audit.base import TRAIN, Looked, Services, as_text
 from tunewright.data.audit.near_duplicates import NearDuplicate
 from tunewright.data.audit.normal import hashes
 from tunewright.data.audit.on_the_fly import Memory, StreamedLeak, marks, on_the_fly
@@ -204,8 +204,8 @@ def content(looked: Looked) -> str:
     found = np.zeros(len(looked), dtype=np.uint64)
     for role in looked.roles:
         column = looked.rows[role.name]
-        texts = column if role.kind != "labels" else pa.chunked_array([pa.array(map(str, column.to_pylist()), pa.string())])
-        found = both(found, np.concatenate([np.zeros(0, dtype=np.uint64), *(hashes(chunk) for chunk in texts.chunks)]))
+        texts = column.chunks if role.kind in {"text", "label"} else [as_text(chunk, role.kind) for chunk in column.chunks]
+        found = both(found, np.concatenate([np.zeros(0, dtype=np.uint64), *(hashes(chunk) for chunk in texts)]))
     from xxhash import xxh3_64_hexdigest
 
     return xxh3_64_hexdigest(found.tobytes())

@@ -7,5 +7,7 @@ KINDS: dict[str, str] = {
     "label": "tunewright.data.values.labels:one",
     "labels": "tunewright.data.values.labels:several",
     "number": "tunewright.data.values.numbers:read",
+    "spans": "tunewright.data.values.spans:read",
 }
-"""Kind of role -> ``module:function``; the function takes the column, the role and the column's name, and gives ``base.Values``."""
+"""Kind of role -> ``module:function``; the function takes the column, the role and the column's name, and, where
+the role is read beside another, the column of that; it gives ``base.Values``."""

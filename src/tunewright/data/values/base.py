@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -17,10 +18,12 @@ class Values(NamedTuple):
     Args:
         column: (rows,) values of the role's kind; null where there is none.
         faults: (rows,) string, why a value that stands in the table could not be read; null where it could. None where all could.
+        beside: what rules of this kind must know beside the values, by name; (rows,) each. Datasets do not keep it.
     """
 
     column: pa.ChunkedArray
     faults: pa.ChunkedArray | None = None
+    beside: Mapping[str, pa.ChunkedArray] = MappingProxyType({})
 
 
 def remade_column(column: pa.ChunkedArray | pa.Array, make: Callable[[pa.Array], pa.Array], kind: pa.DataType) -> pa.ChunkedArray:

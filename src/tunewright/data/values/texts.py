@@ -6,15 +6,18 @@ import pyarrow as pa
 
 from tunewright.core.errors import UserError
 from tunewright.data.values.base import Values, as_text, remade_column, what_it_is
+from tunewright.data.values.tokens import joined, token_lists
 from tunewright.tasks.base import Role
 
 
 def read(column: pa.ChunkedArray, role: Role, name: str) -> Values:
-    """Texts as strings; missing stays null.
+    """Texts as strings; missing stays null. Where the role may be a list of tokens, these become a text with single blanks between them.
 
     Raises:
         UserError: the column holds lists, records or bytes.
     """
+    if role.listed and (lists := token_lists(column)) is not None:
+        return Values(pa.chunked_array([pa.array([None if one is None else joined(one) for one in lists], pa.string())]))
     kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
     if pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
         raise UserError(

@@ -15,9 +15,17 @@ class Place(NamedTuple):
 
 
 BASELINES: dict[str, dict[str, Place]] = {
+    "token-classification": {
+        "nothing": Place("finding nothing", "tunewright.evaluate.baselines.spans:nothing_of"),
+        "lookup": Place("the most frequent tag of each known word", "tunewright.evaluate.baselines.spans:lookup_of"),
+    },
     "text-classification": {
         "majority": Place("always the most frequent label", "tunewright.evaluate.baselines.classes:majority_of"),
         "tfidf": Place("TF-IDF with logistic regression", "tunewright.evaluate.baselines.classes:tfidf_of"),
+    },
+    "regression": {
+        "mean": Place("always the mean", "tunewright.evaluate.baselines.numbers:mean_of"),
+        "tfidf": Place("TF-IDF with ridge regression", "tunewright.evaluate.baselines.numbers:tfidf_of"),
     },
 }
 """Task -> its baselines."""

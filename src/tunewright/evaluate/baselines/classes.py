@@ -113,7 +113,7 @@ def tfidf(
     """
     begun = clock()
     texts = train.texts
-    rows = _draw(texts, _usable(train.wanted), TRAINED_ROWS, TRAINED_CHARACTERS, seed)
+    rows = drawn(texts, _usable(train.wanted), TRAINED_ROWS, TRAINED_CHARACTERS, seed)
     wanted = train.wanted[rows]
     chosen = validation if validation and wanted.ndim == 2 else Labelled([], wanted[:0])
     probabilities = _answer(names, [texts[row] for row in rows], wanted, [*chosen.texts, *test.texts], seed)
@@ -131,7 +131,7 @@ def _answer(names: tuple[str, ...], texts: Sequence[str], wanted: Array, asked: 
     """Probabilities (asked, classes) of one logistic regression per class."""
     shares = np.tile(_shares(names, wanted), (len(asked), 1))
     present = np.arange(len(names)) if wanted.ndim == 2 else np.unique(wanted)
-    vectorizer = _vectorizer(texts, seed)
+    vectorizer = vectorizer_of(texts, seed)
     if vectorizer is None or len(present) == 1:
         return shares
     train, test = vectorizer.transform(texts), vectorizer.transform(asked)
@@ -160,11 +160,11 @@ def _one_against_the_rest(train: Any, flags: Array, test: Any, seed: int) -> Arr
         return np.asarray(model.fit(train, flags).predict_proba(test)[:, 1])
 
 
-def _vectorizer(texts: Sequence[str], seed: int) -> Any | None:
+def vectorizer_of(texts: Sequence[str], seed: int) -> Any | None:
     """A TF-IDF that has seen ``texts``; None where they hold no words to learn from."""
     from sklearn.feature_extraction.text import TfidfVectorizer
 
-    rows = _draw(texts, np.arange(len(texts)), len(texts), VOCABULARY_CHARACTERS, seed)
+    rows = drawn(texts, np.arange(len(texts)), len(texts), VOCABULARY_CHARACTERS, seed)
     seen = [texts[row] for row in rows]
     rarest = 2 if len(seen) >= 1000 else 1
     pattern = MARKED_WORD
@@ -186,7 +186,7 @@ def _repeats(texts: Sequence[str], analyze: Callable[[str], list[str]]) -> bool:
     return False
 
 
-def _draw(texts: Sequence[str], rows: Array, most_rows: int, most_characters: int, seed: int) -> Array:
+def drawn(texts: Sequence[str], rows: Array, most_rows: int, most_characters: int, seed: int) -> Array:
     """The rows themselves, or, where they are too many, as many of them as fit, drawn by chance, in order."""
     lengths = np.array([len(texts[row]) for row in rows])
     if len(rows) <= most_rows and lengths.sum() <= most_characters:

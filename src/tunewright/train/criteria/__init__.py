@@ -14,5 +14,7 @@ CRITERIA: Registry[Criterion] = Registry(
     {
         "binary-cross-entropy": "tunewright.train.criteria.binary_cross_entropy:BinaryCrossEntropy",
         "cross-entropy": "tunewright.train.criteria.cross_entropy:CrossEntropy",
+        "huber": "tunewright.train.criteria.squared_error:Huber",
+        "mean-squared-error": "tunewright.train.criteria.squared_error:MeanSquaredError",
     },
 )
