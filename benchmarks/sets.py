@@ -14,15 +14,31 @@ SETS: dict[str, dict[str, Any]] = {
     "tweet_eval_emotion": {"source": {split: f"tweet_eval/emotion/{split}.jsonl" for split in ("train", "validation", "test")}},
     "newsgroups20": {"source": {"train": "newsgroups20/train.parquet", "test": "newsgroups20/test.parquet"}},
 }
+GLUE: dict[str, dict[str, Any]] = {
+    "stsb": {
+        "source": {split: f"stsb/{split}.jsonl" for split in ("train", "validation", "test")},
+        "columns": {"text": "sentence1", "text_pair": "sentence2", "number": "score"},
+    },
+    "cola": {"source": {"train": "cola/train.jsonl", "test": "cola/validation.jsonl"}},
+    "rte": {
+        "source": {"train": "rte/train.jsonl", "test": "rte/validation.jsonl"},
+        "columns": {"text": "premise", "text_pair": "hypothesis", "label": "label"},
+    },
+}
+"""Sets whose published scores are those of the validation split, the test split being secret: it stands in the place of the test split,
+and a validation split is made from train. (Of stsb all three are public.)"""
+TASKS = {"stsb": "regression"}
+"""Sets that are no classification."""
 
 
 def data_of(name: str) -> dict[str, Any]:
     """The ``data`` section for a set, with full paths; the folder is named by TUNEWRIGHT_DATA."""
     root = Path(os.environ["TUNEWRIGHT_DATA"])
-    section = SETS[name]
+    section = {**SETS, **GLUE}[name]
     return {**section, "source": {split: str(root / path) for split, path in section["source"].items()}}
 
 
 def recipe_of(name: str, out: Path, **sections: Any) -> dict[str, Any]:
     """A recipe for a set, defaults untouched but for what ``sections`` puts over them."""
-    return {"task": "text-classification", "data": data_of(name), "model": {"base": "embedded"}, "output_dir": str(out), **sections}
+    task = TASKS.get(name, "text-classification")
+    return {"task": task, "data": data_of(name), "model": {"base": "embedded"}, "output_dir": str(out), **sections}

@@ -165,5 +165,6 @@ def without(job: Any, **changes: Any) -> Any:
 def examples() -> dict[str, tuple[dict[str, Any], list[dict[str, Any]]]]:
     """Task -> settings and rows to try it with: at least 24, some of them longer than 40 bytes. The contract test goes over them."""
     return {
+        "regression": ({}, [{"text": row["text"], "number": 950 + 7.5 * (at % 5)} for at, row in enumerate(rows(24))]),
         "text-classification": ({}, rows(24)),
     }

@@ -221,8 +221,8 @@ def test_a_column_name_with_a_line_break_stays_in_its_comment(tmp_path):
             "all 30 rows of here.*same label, 'spam'.*at least two labels.*Shuffle",
         ),
         (
-            {"text": [f"row number {at} is here" for at in range(30)], "score": [at / 7 for at in range(30)]},
-            "no column of here looks like a label.*'score', are for a regression.*into classes",
+            {"text": [f"row number {at} is here" for at in range(30)], "label": ["spam"] * 30, "length": [at / 7 for at in range(30)]},
+            "same label, 'spam'.*Shuffle",
         ),
         ({"id": list(range(30)), "label": ["a", "b"] * 15}, "no column of here looks like a text.*data.columns.text yourself"),
         ({"tokens": [["a", str(at)] for at in range(30)], "label": ["a", "b"] * 15}, "tokens with a tag for each are another task"),
@@ -290,6 +290,7 @@ SETS = {
     "tweet_eval/emotion": {"text": "text", "label": "label"},
     "ag_news": {"text": "text", "label": "label"},
     "sst2": {"text": "text", "label": "label"},
+    "stsb": {"text": "sentence1", "text_pair": "sentence2", "number": "score"},
 }
 
 
@@ -303,3 +304,33 @@ def test_public_data_sets_are_understood(name, real_data, tmp_path):
 def test_tagged_tokens_of_a_public_data_set_are_no_classification(real_data, tmp_path):
     with pytest.raises(UserError, match=r"looks like a label.*lists that are no labels"):
         new([str(real_data / "wnut17")], tmp_path / "recipe.yaml")
+
+
+def test_numbers_without_labels_are_for_a_regression(tmp_path):
+    rows = [{"id": f"r{at}", "text": f"a long wait at counter {at}", "minutes": at * 7.3, "other": at / 3} for at in range(40)]
+    write_csv(tmp_path / "waits.csv", rows)
+    found = new([str(tmp_path / "waits.csv")], tmp_path / "waits.yaml")
+    assert (found.guess.task, found.guess.columns) == ("regression", {"text": "text", "number": "minutes"})
+    assert [columns["number"] for columns, _ in found.guess.others] == ["other"] and "r" not in found.guess.why["number"][:1]
+    recipe = read(tmp_path / "waits.yaml")
+    assert type(recipe.task).__name__ == "Regression" and recipe.data.columns == found.guess.columns
+
+
+def test_a_score_goes_before_labels_that_are_not_called_so():
+    texts = {"sentence1": [f"a man number {at} walks" for at in range(60)], "sentence2": [f"someone walks at {at}" for at in range(60)]}
+    scores, genres = [round(at % 17 / 3.7, 2) for at in range(60)], ["news", "forum"] * 30
+    found = guess({**texts, "score": scores, "genre": genres}, "pairs")
+    assert found.task == "regression" and found.columns == {"text": "sentence1", "text_pair": "sentence2", "number": "score"}
+    assert found.other_tasks[0][:2] == ("text-classification", {"text": "sentence1", "text_pair": "sentence2", "label": "genre"})
+    found = guess({**texts, "score": scores, "label": genres}, "pairs")
+    assert found.task == "text-classification" and found.other_tasks[0][:2] == (
+        "regression",
+        {"text": "sentence1", "text_pair": "sentence2", "number": "score"},
+    )
+
+
+def test_stars_are_classes_that_could_be_numbers(tmp_path):
+    write_jsonl(tmp_path / "stars.jsonl", [{"text": f"meal number {at} was eaten", "stars": at % 5 + 1} for at in range(60)])
+    found = new([str(tmp_path / "stars.jsonl")], tmp_path / "stars.yaml")
+    assert found.guess.task == "text-classification" and found.guess.other_tasks[0][0] == "regression"
+    assert "# or: task: regression, data.columns: {text: text, number: stars}" in (tmp_path / "stars.yaml").read_text()

@@ -107,6 +107,7 @@ class Lab:
             "bodies": [{"body": row["text"], **row, "text": f"no body {at}"} for at, row in enumerate(some)],
             "twice": [*some, *some[:6]],
             "several": several,
+            "rated": [{"text": row["text"], "number": (at % 7) ** 2} for at, row in enumerate(some)],
             "keyed": [
                 {**row, "customer": f"c{at % 12}", "day": day(at), "other_day": day(59 - at), "office": "x"} for at, row in enumerate(some)
             ],
@@ -463,6 +464,56 @@ def criterion(lab: Lab) -> None:
         lab.recipe({"criterion": "binary-cross-entropy"})
 
 
+RATED: dict[str, Any] = {"task": "regression", "data.source": "rated.csv"}
+
+
+def rated_labels(lab: Lab, **task: Any) -> list[float]:
+    """What the first training rows teach."""
+    plan = lab.plan(**RATED, **{f"task.{name}": value for name, value in task.items()})
+    return [piece["labels"] for piece in plan.train[1].pieces[:12]]
+
+
+def rated_answers(lab: Lab, **task: Any) -> list[float]:
+    """What a model that was never trained answers."""
+    plan = lab.plan(**RATED, **{f"task.{name}": value for name, value in task.items()})
+    from tunewright.model.predict import Predictor
+
+    rows, encoded = plan.train
+    found = Predictor(lab.built(plan).model, plan.base.tokenizer, plan.recipe.task, 64).answers(rows[:12], encoded.encoded[:12])
+    return [one["number"] for one in found]
+
+
+def low(lab: Lab) -> None:
+    assert rated_answers(lab, low=-1e6) == rated_answers(lab)
+    with pytest.raises(UserError, match=r"outside task\.low and task\.high"):
+        rated_answers(lab, low=5)
+    assert lab.recipe({**RATED, "task.low": 3}).task.decode({}, [0.0], None, None) == {"number": 3.0}  # type: ignore[arg-type]
+
+
+def high(lab: Lab) -> None:
+    assert lab.recipe({**RATED, "task.high": -3}).task.decode({}, [0.0], None, None) == {"number": -3.0}  # type: ignore[arg-type]
+
+
+def standardise(lab: Lab) -> None:
+    assert set(rated_labels(lab, standardise=False)) <= {0.0, 1.0, 4.0, 9.0, 16.0, 25.0, 36.0}
+    assert max(map(abs, rated_labels(lab))) < 3
+
+
+def mean_of_numbers(lab: Lab) -> None:
+    shifts = {round(a - b, 6) for a, b in zip(rated_labels(lab, mean=0, deviation=1), rated_labels(lab, mean=10, deviation=1), strict=True)}
+    assert shifts == {10.0}
+
+
+def deviation(lab: Lab) -> None:
+    wide, narrow = (rated_labels(lab, mean=0, deviation=size) for size in (2.0, 1.0))
+    assert [2 * one for one in wide] == narrow
+
+
+def delta(lab: Lab) -> None:
+    losses = [lab.loss(**RATED, criterion={"name": "huber", "delta": size}) for size in (0.1, 1.0, 1e6)]
+    assert losses[0] < losses[1] < losses[2] == pytest.approx(lab.loss(**RATED))
+
+
 def smoothing(lab: Lab) -> None:
     assert len({lab.loss(criterion={"name": "cross-entropy", "smoothing": share}) for share in (0.0, 0.1, 0.5)}) == 3
 
@@ -729,6 +780,11 @@ def output_dir(lab: Lab) -> None:
 
 CHECKS: dict[str, Callable[[Lab], None]] = {
     "task": task,
+    "task.regression.low": low,
+    "task.regression.high": high,
+    "task.regression.standardise": standardise,
+    "task.regression.mean": mean_of_numbers,
+    "task.regression.deviation": deviation,
     "task.text-classification.labels": labels,
     "task.text-classification.multi_label": multi_label,
     "task.text-classification.separator": separator,
@@ -764,6 +820,7 @@ CHECKS: dict[str, Callable[[Lab], None]] = {
     "method.lora.rslora": rslora,
     "criterion": criterion,
     "criterion.cross-entropy.smoothing": smoothing,
+    "criterion.huber.delta": delta,
     "criterion.binary-cross-entropy.positive_weight": positive_weight,
     "train.engine": engine,
     "train.epochs": epochs,

@@ -119,6 +119,71 @@ def several(folder: Path, labels: Sequence[str] = TWELVE, rows: int = 400, seed:
     return _write(folder, labels, table, rng, several=True)
 
 
+def rated(folder: Path, rows: int = 700, seed: int = 2) -> Path:
+    """A run that gives a number for a pair of texts: low numbers too high, one miss far off."""
+    rng = Random(seed)
+    wanted = [round(rng.uniform(0, 5), 1) for _ in range(rows)]
+    given = [2.6 + 0.8 * (one - 2.6) + rng.gauss(0, 0.4) for one in wanted]
+    given[17] = wanted[17] - 4 if wanted[17] > 2.5 else wanted[17] + 4
+    table = [
+        {
+            "_file": "pairs.jsonl",
+            "_row": at,
+            "text": text(rng, 12),
+            "text_pair": text(rng, rng.choice((9, 90))),
+            "wanted": want,
+            "number": give,
+        }
+        for at, (want, give) in enumerate(zip(wanted, given, strict=True))
+    ]
+    ours = {"pearson": 0.93, "spearman": 0.92, "r2": 0.86}
+    errors = {"mean_absolute_error": 0.41, "root_mean_squared_error": 0.55}
+    theirs = {
+        "mean": ({}, {name: 3 * value for name, value in errors.items()}),
+        "tfidf": (dict.fromkeys(ours, 0.7), {name: 2 * value for name, value in errors.items()}),
+    }
+    columns = {"text": "sentence1", "text_pair": "sentence2", "number": "score"}
+    details = {"numbers": {"zero": 0.0, "unit": 1.0, "mean": 2.6, "deviation": 1.5, "low": 0.0, "high": 5.0}}
+    return another(folder, "regression", columns, table, (ours, errors), theirs, "root_mean_squared_error", details)
+
+
+def another(
+    folder: Path,
+    task: str,
+    columns: dict[str, str],
+    table: list[dict[str, Any]],
+    ours: tuple[dict[str, float], dict[str, float]],
+    theirs: dict[str, tuple[dict[str, float], dict[str, float]]],
+    served: str,
+    details: dict[str, Any],
+) -> Path:
+    """A run of a task without labels, made out of one with labels.
+
+    ``ours`` and, by the name of the baseline, ``theirs``: shares in [0, 1], and numbers of any size.
+    """
+    single(folder)
+    pq.write_table(pa.Table.from_pylist(table), folder / "predictions" / "test.parquet")
+
+    def scores(shares: dict[str, float], sizes: dict[str, float]) -> dict[str, Any]:
+        wide = {name: {"value": one, "low": 0.95 * one, "high": 1.05 * one, "rows": len(table)} for name, one in sizes.items()}
+        return {name: score(value, len(table)) for name, value in shares.items()} | wide
+
+    test = scores(*ours)
+    models = {name: scores(*found) for name, found in theirs.items()}
+    differences = {name: {key: gap(test[key], found[key]) for key in test if key in found} for name, found in models.items()}
+    baselines = {**models, "difference": differences, "verdict": "Fine-tuning is worth it here", "worth_it": True}
+    change(folder, "metrics.json", test=test, validation=test, support=None, confusion=None, baselines=baselines, **details)
+    splits = {split: {"rows": times * len(table), "labels": {}} for split, times in (("train", 8), ("validation", 1), ("test", 1))}
+    kept = 10 * len(table)
+    rows = {"read": kept + 52, "kept": kept, "quarantined": 52, "by_rule": {"exact-duplicate": 41, "empty-text": 9, "missing-label": 2}}
+    change(folder, "data.json", task=task, labels=[], columns=columns, splits=splits, rows=rows)
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    change(folder, "manifest.json", served=manifest["served"] | {"by": served, "value": test[served]["value"]})
+    recipe = folder / "recipe.yaml"
+    recipe.write_text(recipe.read_text(encoding="utf-8").replace("text-classification", task), encoding="utf-8")
+    return folder
+
+
 def _write(folder: Path, labels: Sequence[str], table: list[dict[str, Any]], rng: Random, several: bool) -> Path:
     (folder / "predictions").mkdir(parents=True)
     (folder / "model").mkdir()

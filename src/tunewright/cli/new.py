@@ -24,9 +24,9 @@ def command(
         put(written.facts())
         return
     found = written.guess
-    typer.echo(f"{out}: text classification" + (", several labels per row" if found.multi_label else ""))
+    typer.echo(f"{out}: {found.task.replace('-', ' ')}" + (", several labels per row" if found.multi_label else ""))
     for role, column in found.columns.items():
         typer.echo(f"  {role} is the column {column!r}: {found.why[role]}")
-    if found.others or written.notes:
+    if found.others or found.other_tasks or written.notes:
         typer.echo("  It could be otherwise: the recipe's comments say how")
     typer.echo(f"Next: tunewright check {out}")

@@ -29,6 +29,8 @@ def command(
             + (f", {row['cut']} cut" if row["cut"] else "")
             + (f", {row['unknown']} unknown" if row["unknown"] else "")
         )
-        typer.echo(f"{row['file']} row {row['row']}  label {row['label']!r} (id {row['label_id']})  {told}\n    {row['marked']}")
+        gold = plan.task.gold
+        wanted = f"{gold} {row[gold]!r}" + (f" (id {row['label_id']})" if "label_id" in row else "")
+        typer.echo(f"{row['file']} row {row['row']}  {wanted}  {told}\n    {row['marked']}")
     typer.echo(f"{len(shown.rows)} of {shown.of:,} training rows; the model sees {shown.max_tokens} tokens of each ({shown.why})")
     typer.echo(f"Next: tunewright check {recipe}")

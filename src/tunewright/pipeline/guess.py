@@ -1,4 +1,4 @@
-"""Which columns play the text and the label: a guess with its reasons, and what else it could be."""
+"""Which task a table is for, and which columns play its roles: a guess with its reasons, and what else it could be."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ LABEL_NAMES = (
     "gold output y reason genre"
 )
 FIRST_LABEL_NAMES = "label labels target class category categories intent"
+NUMBER_NAMES = "score scores rating ratings stars grade similarity relatedness points price amount value number"
 ASIDE_NAMES = "source split fold lang language locale dataset version year country annotators votes confidence"
 PAIRS = (
     ("premise", "hypothesis"),
@@ -46,6 +47,8 @@ class Guess:
         why: role -> the reason, in words.
         others: other choices, each role -> column, with the reason.
         left_out: column -> why it plays no part.
+        task: what the rows are for, by its name.
+        other_tasks: what else they could be for: the task, role -> column, and the reason.
     """
 
     columns: dict[str, str]
@@ -54,6 +57,13 @@ class Guess:
     why: dict[str, str]
     others: tuple[tuple[dict[str, str], str], ...]
     left_out: dict[str, str]
+    task: str = "text-classification"
+    other_tasks: tuple[tuple[str, dict[str, str], str], ...] = ()
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What the recipe says of the task beside its name."""
+        return ({"multi_label": True} if self.multi_label else {}) | ({"separator": self.separator} if self.separator else {})
 
 
 def guess(columns: Mapping[str, Sequence[Any]], where: str) -> Guess:
@@ -74,25 +84,66 @@ def guess(columns: Mapping[str, Sequence[Any]], where: str) -> Guess:
             "Add the column with the labels; if there is one, check the delimiter and the header of the file",
         )
     labels = sorted((one for one in looks if one.kind in {"label", "labels"}), key=_label_score, reverse=True)
+    texts = sorted((one for one in looks if one.kind in {"text", "words"}), key=_text_score, reverse=True)
+    numbers = sorted((one for one in looks if one.kind == "number"), key=_number_score, reverse=True)
+    if texts and numbers and (_rather_a_number(numbers[0], labels[0]) if labels else not _constant_label(looks)):
+        return _regression(looks, texts, numbers, labels)
     if not labels:
         raise _no_label(looks, where)
     label = labels[0]
-    texts = sorted((one for one in looks if one.kind in {"text", "words"}), key=_text_score, reverse=True)
     if not texts:
         texts = [one for one in labels[1:] if not one.numeric][:1]  # short texts that repeat, as product names
     if not texts:
         raise _no_text(looks, where)
-    pair = _pair([one.name for one in texts])
-    roles = {"text": pair[0], "text_pair": pair[1]} if pair else {"text": texts[0].name}
+    roles = _text_roles(texts)
+    pair = "text_pair" in roles
     chosen = [*roles.values(), label.name]
     why = {role: _why(one, "text") for role, name in roles.items() for one in looks if one.name == name} | {"label": _why(label, "label")}
     others = [({**roles, "label": one.name}, _why(one, "label")) for one in labels[1:] if one.name not in chosen]
     others += [({"text": one.name, "label": label.name}, _why(one, "text")) for one in texts if one.name not in chosen]
     if pair:
-        others.insert(0, ({"text": pair[0], "label": label.name}, "if the first text alone decides"))
+        others.insert(0, ({"text": roles["text"], "label": label.name}, "if the first text alone decides"))
     told = {*chosen, *(name for columns, _ in others for name in columns.values())}
     left_out = {one.name: one.why for one in looks if one.name not in told}
-    return Guess({**roles, "label": label.name}, label.kind == "labels", label.separator, why, tuple(others[:4]), left_out)
+    rated = [("regression", {**roles, "number": label.name}, "if these are amounts and no names")] if _counts(label) else []
+    rated += [("regression", {**roles, "number": one.name}, _why(one, "number")) for one in numbers if _called(one.name, NUMBER_NAMES)]
+    several, between = label.kind == "labels", label.separator
+    return Guess({**roles, "label": label.name}, several, between, why, tuple(others[:4]), left_out, other_tasks=tuple(rated[:2]))
+
+
+def _regression(looks: Sequence[Look], texts: Sequence[Look], numbers: Sequence[Look], labels: Sequence[Look]) -> Guess:
+    roles, number = _text_roles(texts), numbers[0]
+    columns = {**roles, "number": number.name}
+    why = {role: _why(one, "text") for role, name in roles.items() for one in looks if one.name == name}
+    others = [({**roles, "number": one.name}, _why(one, "number")) for one in numbers[1:]]
+    if "text_pair" in roles:
+        others.insert(0, ({"text": roles["text"], "number": number.name}, "if the first text alone decides"))
+    told = {*columns.values(), *(name for found, _ in others for name in found.values())}
+    classes = tuple(("text-classification", {**roles, "label": one.name}, _why(one, "label")) for one in labels[:2])
+    told |= {name for _, found, _ in classes for name in found.values()}
+    left_out = {one.name: one.why for one in looks if one.name not in told}
+    return Guess(columns, False, "", why | {"number": _why(number, "number")}, tuple(others[:4]), left_out, "regression", classes)
+
+
+def _text_roles(texts: Sequence[Look]) -> dict[str, str]:
+    """The text, or the pair of texts, out of columns with the best first."""
+    pair = _pair([one.name for one in texts])
+    return {"text": pair[0], "text_pair": pair[1]} if pair else {"text": texts[0].name}
+
+
+def _number_score(one: Look) -> float:
+    """Higher for a better number to predict: called so, most rows filled."""
+    return (1.0 if _called(one.name, NUMBER_NAMES) else 0.0) - (1.0 if _called(one.name, ASIDE_NAMES) else 0.0) + one.filled / one.rows
+
+
+def _rather_a_number(number: Look, label: Look) -> bool:
+    """Whether a column of numbers is what is wanted, although there are labels: it is called so, and no label is."""
+    return _called(number.name, NUMBER_NAMES) and not _called(label.name, FIRST_LABEL_NAMES)
+
+
+def _counts(label: Look) -> bool:
+    """Whether labels are numbers of which one may be more than another: three or more, not called a class."""
+    return label.kind == "label" and label.numeric and label.distinct > 2
 
 
 def _label_score(one: Look) -> float:
@@ -135,7 +186,7 @@ def _pair(names: Sequence[str]) -> tuple[str, str] | None:
 
 def _why(one: Look, role: str) -> str:
     missing = f", missing in {one.rows - one.filled:,} of {one.rows:,} rows" if one.filled < one.rows else ""
-    if role == "text":
+    if role in {"text", "number"}:
         return one.why + missing
     shown = ", ".join(f"{name} {count:,}" for name, count in one.top)
     names = f"{one.distinct} names" if one.kind == "labels" else f"{one.distinct} labels"
@@ -144,22 +195,19 @@ def _why(one: Look, role: str) -> str:
     return f"{kind}{names} ({shown}{rest}){missing}"
 
 
+def _constant_label(looks: Sequence[Look]) -> Look | None:
+    """A column that is called as a label is and has one value, as the first rows of a file sorted by label have."""
+    return next((one for one in looks if one.kind == "constant" and _label_score(replace(one, kind="label")) > 1.5), None)
+
+
 def _no_label(looks: Sequence[Look], where: str) -> UserError:
     shown = "; ".join(f"{one.name}: {one.why}" for one in looks[:8])
     wanted = "A label is a column whose values come back: a few names, each in several rows"
-    constant = next((one for one in looks if one.kind == "constant" and _label_score(replace(one, kind="label")) > 1.5), None)
-    if constant:
+    if constant := _constant_label(looks):
         return UserError(
             f"all {constant.rows:,} rows of {where} that were looked at have the same {constant.name}, {constant.top[0][0]!r}",
             "A classifier needs rows of at least two labels",
             "Shuffle the file if the other labels come later, or add rows of the other labels",
-        )
-    scored = next((one for one in looks if one.kind == "number"), None)
-    if scored:
-        return UserError(
-            f"no column of {where} looks like a label ({shown})",
-            f"{wanted}; numbers, as in {scored.name!r}, are for a regression",
-            "Put the numbers into classes (low, high) in a column of their own; regression is not there yet",
         )
     return UserError(
         f"no column of {where} looks like a label ({shown})",

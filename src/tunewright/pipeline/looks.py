@@ -125,7 +125,7 @@ def _number(facts: _Facts) -> tuple[Kind, str, str]:
     distinct, filled = len(facts.counts), len(facts.texts)
     whole = all(float(text.replace(",", ".")).is_integer() for text in facts.counts if NUMBER.match(text))
     if not whole:
-        return "number", "numbers with fractions (to predict them is a regression, which is not there yet)", ""
+        return "number", f"numbers with fractions, {_differ(distinct, filled)}", ""
     if distinct > 2 and (facts.share > 0.98 or ID_NAME.search(facts.name.lower())):
         return "id", "an id (a number for each row or thing)", ""
     if _repeats(distinct, filled) and distinct <= MOST_LABELS // 2:

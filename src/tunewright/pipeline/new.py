@@ -62,7 +62,7 @@ def new(data: Sequence[str], out: Path, overwrite: bool = False) -> Written:
         overwrite: whether a file that stands there may be replaced.
 
     Raises:
-        UserError: the source cannot be read or does not look like a classification; or ``out`` exists.
+        UserError: the source cannot be read or does not look like a task that is known; or ``out`` exists.
     """
     if out.exists() and not overwrite:
         raise UserError(f"{out} exists", "A recipe is not written over another", "Choose another name (--out), or replace it: --overwrite")
@@ -188,9 +188,7 @@ def _from(source: Any, folder: Path) -> Any:
 
 def _text(written: Written, data: Sequence[str]) -> str:
     found, recipe = written.guess, written.recipe
-    task: Any = "text-classification"
-    if found.multi_label:
-        task = {"name": task, "multi_label": True} | ({"separator": found.separator} if found.separator else {})
+    task: Any = {"name": found.task, **found.settings} if found.settings else found.task
     lines = [
         f"# Written by: tunewright new {shlex.join(data)}  (from the first {written.rows_looked_at:,} rows)",
         f"# Next: tunewright check {recipe}, then: tunewright run {recipe}",
@@ -201,6 +199,7 @@ def _text(written: Written, data: Sequence[str]) -> str:
         *(f"  # {role} is {_line(found.columns[role])}: {_line(found.why[role])}" for role in found.columns),
         f"  columns: {_flow(found.columns)}",
         *(f"  # or: {{columns: {_flow(columns)}}}  because: {_line(why)}" for columns, why in found.others),
+        *(f"# or: task: {task}, data.columns: {_flow(columns)}  because: {_line(why)}" for task, columns, why in found.other_tasks),
         *(f"  # {_line(name)} plays no part: it is {_line(why)}" for name, why in found.left_out.items()),
         *_model(),
         "# Every other setting has a default; the run folder's recipe.yaml shows them all. Most asked for:",

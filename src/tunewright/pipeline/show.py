@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from tunewright.core.schema import Row
 from tunewright.pipeline.data import rows_of
 from tunewright.pipeline.recipe import Recipe
 from tunewright.pipeline.resolve import max_tokens
+from tunewright.tasks.base import Encoded, Task
 
 LETTERS_OF_CUT = 80
 """Characters shown of a part that is cut away."""
@@ -62,31 +63,36 @@ def show(recipe: Recipe, where: Path, sample: int) -> Shown:
     chosen = sorted(generator(recipe.seed, "show").sample(range(len(rows)), min(sample, len(rows))))
     some = [rows[index] for index in chosen]
     seen, whole = (data.task.encode(some, base.tokenizer, tokens) for tokens in (limit, 10**9))
-    ids = {name: number for number, name in enumerate(getattr(data.task, "labels", None) or ())}
     told = [
-        _row(row, one.pieces, other.pieces[0]["input_ids"], one.tokens, one.cut, base.tokenizer, ids)
+        _row(row, one, other.pieces[0]["input_ids"], base.tokenizer) | _wanted(row, data.task)
         for row, one, other in zip(some, seen, whole, strict=True)
     ]
     return Shown(tuple(told), limit, why, len(rows))
 
 
-def _row(
-    row: Row, pieces: Sequence[Mapping[str, Any]], whole: Sequence[int], tokens: int, cut: int, tokenizer: Any, ids: Mapping[str, int]
-) -> dict[str, Any]:
-    label = row.get("label")
-    number = [ids[str(one)] for one in label] if isinstance(label, list) else ids.get(str(label))
-    kept = list(pieces[0]["input_ids"])
+def _wanted(row: Row, task: Task) -> dict[str, Any]:
+    """What is wanted of a row, under the name of its role; of a label its number beside it."""
+    wanted = task.wanted_of(row)
+    if task.gold != "label":
+        return {task.gold: wanted}
+    ids = {name: number for number, name in enumerate(getattr(task, "labels", None) or ())}
+    number = [ids[str(one)] for one in wanted] if isinstance(wanted, list) else ids.get(str(wanted))
+    return {"label": wanted, "label_id": number}
+
+
+def _row(row: Row, encoded: Encoded, whole: Sequence[int], tokenizer: Any) -> dict[str, Any]:
+    """What the model sees of a row; ``whole`` are the tokens of the row if nothing had to be cut."""
+    seen = [tokenizer.decode(list(piece["input_ids"]), skip_special_tokens=False) for piece in encoded.pieces]
+    kept = list(encoded.pieces[0]["input_ids"])
     unknown = sum(token == tokenizer.unk_token_id for token in kept) if tokenizer.unk_token_id is not None else 0
     return {
         "file": row["_file"],
         "row": row["_row"],
-        "label": label,
-        "label_id": number,
-        "tokens": tokens,
-        "cut": cut,
+        "tokens": encoded.tokens,
+        "cut": encoded.cut,
         "unknown": unknown,
-        "seen": [tokenizer.decode(list(piece["input_ids"]), skip_special_tokens=False) for piece in pieces],
-        "marked": "".join(_marked(kept, whole, tokenizer)),
+        "seen": seen,
+        "marked": "".join(_marked(kept, whole, tokenizer)) if len(seen) == 1 else f" [{CUT} next window] ".join(seen),
     }
 
 

@@ -69,6 +69,8 @@ def _labelled(facts: Facts) -> Item:
         ]
     if faults:
         return Item(question, "no", f"{joined(faults)}.")
+    if not facts.labels:
+        return Item("Does every row have what is wanted of it?", "yes", "Nothing is missing in the test split.")
     return Item(question, "yes", f"{plural(len(facts.labels), 'label')}; none is missing in the test split and all were trained.")
 
 

@@ -18,6 +18,7 @@ from tunewright.report.words import count, short, signed
 HEIGHT = 190
 MOST_POINTS = 600
 MOST_CLASSES_DRAWN = 200
+MOST_DOTS = 1500
 
 
 @dataclass(frozen=True)
@@ -134,6 +135,32 @@ def bar(amount: float, most: float) -> Markup:
     return Markup(
         '<svg class="bar" width="100%" height="12" aria-hidden="true"><rect x="0" y="0" width="{:.2f}%" height="12"/></svg>'
     ).format(100 * amount / (most or 1))
+
+
+def scatter(across: Sequence[float], up: Sequence[float], label: str, height: int = 420) -> tuple[Markup, int]:
+    """Pairs of numbers as points over one and the same axis, with the line on which both are equal; and how many points are drawn.
+
+    Of more than ``MOST_DOTS`` pairs as many are drawn, evenly from the first to the last, and those furthest from the line.
+    """
+    axis = ticks(min(*across, *up), max(*across, *up))
+    wide = sorted(range(len(up)), key=lambda at: -abs(up[at] - across[at]))[: MOST_DOTS // 10]
+    step = max(1, math.ceil(len(up) / MOST_DOTS))
+    chosen = sorted({*range(0, len(up), step), *wide})
+    x_of, y_of = _place(axis[0], axis[-1], 0, 100), _place(axis[0], axis[-1], height, 0)
+    grid = Markup("").join(
+        Markup(
+            '<line class="grid" x1="0" x2="100%" y1="{y:.1f}" y2="{y:.1f}"/><text x="-8" y="{t:.1f}" text-anchor="end">{v}</text>'
+            '<text x="{x:.2f}%" y="{foot}" text-anchor="{anchor}">{v}</text>'
+        ).format(y=y_of(v), t=y_of(v) + 4, x=x_of(v), foot=height + 19, anchor=_anchor(x_of(v)), v=short(v))
+        for v in axis
+    )
+    dots = Markup("").join(
+        Markup('<circle class="dot" cx="{:.2f}%" cy="{:.1f}" r="3"/>').format(x_of(across[at]), y_of(up[at])) for at in chosen
+    )
+    return Markup(
+        '<div class="plot"><svg width="100%" height="{}" role="img" aria-label="{}">{}'
+        '<line class="equal" x1="0" y1="{}" x2="100%" y2="0"/>{}</svg></div>'
+    ).format(height + 26, label, grid, height, dots), len(chosen)
 
 
 def skyline(counts: Sequence[tuple[str, int]], label: str, height: int = 120) -> Markup:

@@ -52,6 +52,20 @@ def read_predictions(folder: Path, labels: Sequence[str]) -> Predictions:
     Raises:
         UserError: neither is there, or the file cannot be read or lacks a column.
     """
+    split, table = answers_table(folder, ("wanted", "label", "probability"))
+    return _predictions(split, table, labels)
+
+
+def answers_table(folder: Path, columns: Sequence[str]) -> tuple[str, Any]:
+    """The name and the file of the test split where it was scored, else of the validation split.
+
+    Args:
+        folder: ``predictions/`` of a run.
+        columns: those that it must have beside ``_file`` and ``_row``.
+
+    Raises:
+        UserError: neither is there, or the file cannot be read or lacks a column.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -63,10 +77,10 @@ def read_predictions(folder: Path, labels: Sequence[str]) -> Predictions:
         table = pq.read_table(path)
     except (pa.ArrowException, OSError) as error:
         raise UserError(f"{path} cannot be read ({error})", "", "Write it again: tunewright evaluate RUN") from None
-    lacking = sorted({"_file", "_row", "wanted", "label", "probability"} - set(table.column_names))
+    lacking = sorted({"_file", "_row", *columns} - set(table.column_names))
     if lacking:
         raise UserError(f"{path} has no column {', '.join(lacking)}", "", "Write it again: tunewright evaluate RUN")
-    return _predictions(path.stem, table, labels)
+    return path.stem, table
 
 
 def _predictions(split: str, table: Any, labels: Sequence[str]) -> Predictions:

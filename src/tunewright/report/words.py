@@ -31,10 +31,22 @@ NAMES = {
     "log_loss": ("Log loss", "how badly the probabilities miss, in nats; lower is better"),
     "brier": ("Brier score", "squared miss of the probabilities; lower is better"),
     "ece": ("Calibration error", "gap between sureness and being right; lower is better"),
+    "pearson": ("Pearson correlation", "how well given and wanted numbers lie on one line, −1 to 1"),
+    "spearman": ("Spearman correlation", "how well the order of the rows is met, −1 to 1"),
+    "r2": ("Variance explained (r²)", "1 is perfect, 0 is no better than always the mean"),
+    "mean_absolute_error": ("Mean absolute error", "mean distance from what was wanted, in its unit; lower is better"),
+    "root_mean_squared_error": ("Root mean squared error", "the same, wide misses counting more; lower is better"),
     "loss": ("Loss", "what training makes small; lower is better"),
 }
-MODELS = {"tfidf": "Linear model on TF-IDF", "majority": "Always the most frequent label", "lookup": "Most frequent tag of each known word",
-          "nothing": "Finding nothing"}  # fmt: skip
+MODELS = {
+    "tfidf": "Linear model on TF-IDF",
+    "majority": "Always the most frequent label",
+    "mean": "Always the mean",
+    "lookup": "Most frequent tag of each known word",
+    "nothing": "Finding nothing",
+}
+
+PEOPLE = ("Matthews", "Pearson", "Spearman")
 
 SPACE = "\u00a0"
 _HIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u2029\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
@@ -49,10 +61,10 @@ def score_name(name: str) -> str:
 def within(name: str) -> str:
     """A name in the middle of a sentence.
 
-    >>> within("Balanced accuracy"), within("F1 (weighted)")
-    ('balanced accuracy', 'F1 (weighted)')
+    >>> within("Balanced accuracy"), within("F1 (weighted)"), within("Pearson correlation")
+    ('balanced accuracy', 'F1 (weighted)', 'Pearson correlation')
     """
-    return name if name[1:2].isupper() or name[1:2].isdigit() else name[:1].lower() + name[1:]
+    return name if name[1:2].isupper() or name[1:2].isdigit() or name.startswith(PEOPLE) else name[:1].lower() + name[1:]
 
 
 def score_meaning(name: str) -> str:

@@ -12,6 +12,8 @@ from tunewright.core.schema import Policy
 from tunewright.data.audit.base import Hit, Looked, Rule, rows_word
 from tunewright.data.audit.normal import numbered_groups
 
+NORMAL = 1.349
+"""Distance between the quartiles of a normal distribution, in standard deviations."""
 SHOWN = 5
 """Numbers that a message shows."""
 
@@ -25,7 +27,8 @@ class ConflictingNumber(Rule):
     recipe: ClassVar = "data.policy.conflicting-number: drop"
 
     apart: float = Field(1.0, gt=0)
-    """From which distance on numbers of one text are clearly different, in standard deviations of all numbers."""
+    """From which distance on numbers of one text are clearly different, in standard deviations of all numbers (told by their quartiles,
+    so that a wild number does not hide a conflict)."""
 
     def look(self, looked: Looked) -> Iterator[Hit]:
         numbers, texts = numbers_of(looked), looked.normal_texts
@@ -36,7 +39,7 @@ class ConflictingNumber(Rule):
         low, high = np.full(groups.max() + 1, np.inf), np.full(groups.max() + 1, -np.inf)
         np.minimum.at(low, groups, numbers[there])
         np.maximum.at(high, groups, numbers[there])
-        far = (high - low >= self.apart * numbers[there].std()) & (high > low)
+        far = (high - low >= self.apart * deviation(numbers[there])) & (high > low)
         rows = there[far[groups]]
         if len(rows):
             widest = int((high - low).argmax())
@@ -64,7 +67,7 @@ class NumberOutlier(Rule):
         if len(there) < 4:
             return
         first, third = np.quantile(there, [0.25, 0.75])
-        spread = third - first or 1.35 * there.std()  # where half of the numbers are one and the same
+        spread = NORMAL * deviation(there)
         low, high = first - self.fences * spread, third + self.fences * spread
         rows = np.flatnonzero((numbers < low) | (numbers > high))
         if len(rows):
@@ -72,6 +75,12 @@ class NumberOutlier(Rule):
             shown = ", ".join(f"{one:g}" for one in sorted(set(found.tolist()), key=lambda one: -abs(one - np.median(there)))[:SHOWN])
             yield Hit(f"{rows_word(len(rows))} with a number below {low:.4g} or above {high:.4g}, far from the others: {shown}", rows,
                       [f"{one:g} lies far from the other numbers" for one in found])  # fmt: skip
+
+
+def deviation(numbers: np.ndarray) -> float:
+    """Standard deviation that a normal distribution with these quartiles has; the plain one where half of the numbers are the same."""
+    first, third = np.quantile(numbers, [0.25, 0.75])
+    return float((third - first) / NORMAL or numbers.std())
 
 
 def numbers_of(looked: Looked) -> np.ndarray:

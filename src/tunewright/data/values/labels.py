@@ -80,6 +80,6 @@ def _whole_numbers(values: pa.Array, name: str) -> pa.Array:
         raise UserError(
             f"the label column {name!r} holds fractions ({some}...): it is a label column of floats",
             "For numbers a regression is wanted, which this task is not; a label is a name or a whole number",
-            "Check data.columns.label: is it the right column?",
+            "Write task: regression and data.columns: {number: ...}, or check data.columns.label: is it the right column?",
         )
     return values.cast(pa.int64())
