@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 NAMES = {
     "accuracy": ("Accuracy", "share of rows with the right label"),
@@ -17,6 +18,13 @@ NAMES = {
     "recall_micro": ("Recall (all labels together)", "share of the labels wanted that are given"),
     "precision_macro": ("Precision (mean over labels)", "share of the labels given that are right"),
     "recall_macro": ("Recall (mean over labels)", "share of the labels wanted that are given"),
+    "f1": ("F1 of entities", "balance of precision and recall over all entities; start, end and type must be right"),
+    "precision": ("Precision of entities", "share of the found ones that are right"),
+    "recall": ("Recall of entities", "share of the wanted ones that are found"),
+    "f1_partial": ("F1 of touched entities", "the same where an overlap with one of the right type is enough"),
+    "precision_partial": ("Precision of touched entities", "share of the found ones that overlap with a wanted one of their type"),
+    "recall_partial": ("Recall of touched entities", "share of the wanted ones that overlap with a found one of their type"),
+    "exact_rows": ("Rows wholly right", "share of rows where all entities are found and nothing else"),
     "subset_accuracy": ("Exact match", "share of rows whose labels are all right"),
     "hamming_loss": ("Hamming loss", "share of single decisions that are wrong; lower is better"),
     "mcc": ("Matthews correlation", "agreement beyond chance, -1 to 1"),
@@ -30,7 +38,13 @@ NAMES = {
     "root_mean_squared_error": ("Root mean squared error", "the same, wide misses counting more; lower is better"),
     "loss": ("Loss", "what training makes small; lower is better"),
 }
-MODELS = {"tfidf": "Linear model on TF-IDF", "majority": "Always the most frequent label", "mean": "Always the mean"}
+MODELS = {
+    "tfidf": "Linear model on TF-IDF",
+    "majority": "Always the most frequent label",
+    "mean": "Always the mean",
+    "lookup": "Most frequent tag of each known word",
+    "nothing": "Finding nothing",
+}
 
 PEOPLE = ("Matthews", "Pearson", "Spearman")
 
@@ -94,6 +108,16 @@ def fold(text: str, characters: int) -> tuple[str, str]:
     at = text.rfind(" ", characters * 2 // 3, characters + 1)
     at = characters if at < 0 else at
     return text[:at], text[at:]
+
+
+def breakable(text: Any) -> Any:
+    """A name that may be long, with places where it may go on in a new line."""
+    from markupsafe import Markup, escape
+
+    marked = str(escape(str(text)))
+    for sign in "_/-":
+        marked = marked.replace(sign, f"{sign}<wbr>")
+    return Markup(marked)
 
 
 def sentence(text: str) -> str:
