@@ -27,6 +27,8 @@ from tunewright.tasks import TASKS
 from tunewright.train import ENGINES
 from tunewright.train.callbacks import TRACKERS
 from tunewright.train.criteria import CRITERIA
+from tunewright.train.optimizers import OPTIMIZERS
+from tunewright.train.schedules import SCHEDULES
 
 HERE = Path(__file__).parent
 NOTE = "<!-- Made by docs/reference/generate.py (make docs). Changes belong into the code's docstrings. -->\n"
@@ -36,6 +38,8 @@ KINDS: tuple[tuple[str, Registry[Any], str], ...] = (
     ("Tasks", TASKS, "task"),
     ("Methods", METHODS, "method"),
     ("Criteria", CRITERIA, "criterion"),
+    ("Optimizers", OPTIMIZERS, "train.optimizer"),
+    ("Schedules", SCHEDULES, "train.schedule"),
     ("Trackers", TRACKERS, "trackers"),
 )
 

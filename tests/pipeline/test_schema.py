@@ -105,8 +105,6 @@ GOOD = [
         "trackers": ["tensorboard"],
         "seed": 3,
     },
-]
-GOOD += [
     {"train": {"optimizer": {"name": "adamw", "beta1": 0.8}, "schedule": "torch.optim.lr_scheduler:StepLR", "no_decay": ["*norm*"]}},
     {
         "train": {

@@ -23,7 +23,8 @@ from tunewright.train.processes import Processes
 from tunewright.train.run import Batch, Job, Run, in_json, tell
 from tunewright.train.share import EMPTY
 
-KEPT_OF_A_RUN = ("step", "total_steps", "epoch", "tokens", "seconds", "scores", "best_step", "best_score", "stop")
+COUNTERS = ("step", "total_steps", "epoch", "loss", "learning_rate", "grad_norm", "tokens", "seconds", "stop")
+KEPT_OF_A_RUN = (*COUNTERS, "scores", "best_step", "best_score")
 """What a run that goes on must know of what it did before."""
 MAY_CHANGE = {"save_every", "save_total_limit", "save_minutes", "stop_after_minutes"}
 """Keys of ``train`` that a run may go on with another value of: they decide when it saves and ends, and nothing that it computes."""
@@ -199,7 +200,7 @@ class Course:
 
     def _progress(self) -> dict[str, Any]:
         run = self.run
-        plain = {"scores": in_json(run.scores), "best_score": in_json(run.best_score)}
+        plain = {name: in_json(getattr(run, name)) for name in ("scores", "best_score", "grad_norm")}
         asked = {"stop": ""} if run.stop in WORDS.values() else {}  # of that process alone
         kept = {name: getattr(run, name) for name in KEPT_OF_A_RUN} | plain | asked
         guests = {"guests": [exported(guest) for guest in self.guests]} if self.guests else {}

@@ -129,8 +129,7 @@ class _Trainer(Trainer):
         """Done with the optimizer and the schedule."""
 
     def _load_rng_state(self, checkpoint: str | None) -> None:
-        if checkpoint is not None:
-            self.course.put_chance_back(Path(checkpoint))
+        """Done before the first batch is made, which may draw as well: ``_Bridge.on_epoch_begin``."""
 
     def _parts(self) -> Parts:
         return Parts(cast(nn.Module, self.model), self.optimizer, self.lr_scheduler, getattr(self.accelerator, "scaler", None))
@@ -150,6 +149,8 @@ class _Bridge(TrainerCallback):
         self.course.begin(state.max_steps)
 
     def on_epoch_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        if self.trainer.job.resume and self.run.step == self.run.resumed_at:
+            self.course.put_chance_back(self.trainer.job.resume)
         if not self.trainer.streamed:
             self.trainer.share.epoch = state.global_step // self.trainer.share.steps
 
