@@ -20,6 +20,7 @@ from pydantic import BaseModel, PrivateAttr
 from pydantic.fields import FieldInfo
 
 from tests import tiny
+from tests.pipeline import method_keys
 from tunewright.core.chance import seed_for
 from tunewright.core.errors import BadConfig, UserError
 from tunewright.core.folder import file_hash, write_json, write_text
@@ -435,28 +436,6 @@ def method(lab: Lab) -> None:
     assert trained[0] < everything[0] and trained[1] == everything[1]
 
 
-def adapter(lab: Lab, **settings: Any) -> Any:
-    model = lab.built(lab.plan(method={"name": "lora", **settings})).model
-    return next(module for name, module in model.named_modules() if name.endswith("query"))
-
-
-def rank(lab: Lab) -> None:
-    assert [adapter(lab, rank=size).lora_A["default"].weight.shape[0] for size in (4, 2)] == [4, 2]
-
-
-def alpha(lab: Lab) -> None:
-    assert [adapter(lab, rank=4, alpha=size).scaling["default"] for size in (2.0, None)] == [0.5, 2.0]
-
-
-def lora_dropout(lab: Lab) -> None:
-    assert adapter(lab, dropout=0.3).lora_dropout["default"].p == 0.3
-    assert not hasattr(adapter(lab).lora_dropout["default"], "p")
-
-
-def rslora(lab: Lab) -> None:
-    assert [adapter(lab, rank=4, alpha=2.0, rslora=wanted).scaling["default"] for wanted in (True, False)] == [1.0, 0.5]
-
-
 def criterion(lab: Lab) -> None:
     assert lab.loss() == lab.loss(criterion="cross-entropy") != lab.loss(criterion={"name": "cross-entropy", "smoothing": 0.3})
     with pytest.raises(BadConfig, match=r"binary-cross-entropy does not fit one label per row: use cross-entropy"):
@@ -758,10 +737,7 @@ CHECKS: dict[str, Callable[[Lab], None]] = {
     "model.precision": model_precision,
     "model.revision": revision,
     "method": method,
-    "method.lora.rank": rank,
-    "method.lora.alpha": alpha,
-    "method.lora.dropout": lora_dropout,
-    "method.lora.rslora": rslora,
+    **method_keys.CHECKS,
     "criterion": criterion,
     "criterion.cross-entropy.smoothing": smoothing,
     "criterion.binary-cross-entropy.positive_weight": positive_weight,

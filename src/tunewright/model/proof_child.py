@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 os.environ["HF_HUB_OFFLINE"] = "1"
+WITH_LINES = ", with the lines of the model card"
+"""Behind the library that loads the base of a model with bottleneck adapters."""
 
 
 def classes(folder: str, asked: dict[str, Any]) -> tuple[list[Any], str]:
     """Label and probability of every label, row by row."""
     if asked["pooling"] == "mean":
-        return _with_sentence_transformers(folder, asked), "sentence_transformers"
+        return _with_sentence_transformers(Path(folder), asked)
     from transformers import pipeline
 
     options, loaded_with = model_in(folder, "AutoModelForSequenceClassification")
@@ -43,14 +45,20 @@ def model_in(folder: str, head: str) -> tuple[dict[str, Any], str]:
     plain = getattr(transformers, head).from_pretrained(str(base), dtype="auto")
     tokenizer = transformers.AutoTokenizer.from_pretrained(str(base))
     if (Path(folder) / "adapter.json").exists():
-        return {"model": _with_bottlenecks(plain, Path(folder)), "tokenizer": tokenizer}, "transformers, with the lines of the model card"
+        return {"model": _with_bottlenecks(plain, Path(folder)), "tokenizer": tokenizer}, f"transformers{WITH_LINES}"
     from peft import PeftModel
 
     return {"model": PeftModel.from_pretrained(plain, folder).eval(), "tokenizer": tokenizer}, "transformers and peft"
 
 
-def _with_bottlenecks(model: Any, folder: Path) -> Any:
-    """A plain model whose layers, where ``adapter.json`` says it, have a small network behind them: y + up(activation(down(y)))."""
+def _with_bottlenecks(model: Any, folder: Path, inside: str = "") -> Any:
+    """A plain model whose layers, where ``adapter.json`` says it, have a small network behind them: y + up(activation(down(y))).
+
+    Args:
+        model: the plain model, with its trained head.
+        folder: where ``adapter.json`` and ``adapter.safetensors`` are.
+        inside: what stands before the names of this model's parts there.
+    """
     import torch
     from safetensors.torch import load_file
     from transformers.activations import ACT2FN
@@ -64,20 +72,23 @@ def _with_bottlenecks(model: Any, folder: Path) -> Any:
             linear = torch.nn.functional.linear
             return y + linear(activation(linear(y, *down)), *up)
 
-        model.get_submodule(path).register_forward_hook(behind)
-    model.load_state_dict(weights, strict=False)  # the head, which base/ has too
+        model.get_submodule(path.removeprefix(inside)).register_forward_hook(behind)
     return model.eval()
 
 
-def _with_sentence_transformers(folder: str, asked: dict[str, Any]) -> list[Any]:
+def _with_sentence_transformers(folder: Path, asked: dict[str, Any]) -> tuple[list[Any], str]:
     import torch
     from sentence_transformers import SentenceTransformer
 
-    model: Any = SentenceTransformer(folder, device="cpu")
+    base, loaded_with = folder / "base", "sentence_transformers"
+    model: Any = SentenceTransformer(str(base if base.is_dir() else folder), device="cpu")
+    if base.is_dir():
+        _with_bottlenecks(model[0].auto_model, folder, "encoder.")
+        loaded_with += WITH_LINES
     names = model[0].auto_model.config.id2label
     logits = torch.as_tensor(model.encode(asked["texts"], convert_to_numpy=True, show_progress_bar=False)).double()
     scores = logits.sigmoid() if asked["multi_label"] else logits.softmax(-1)
-    return [{names[index]: score for index, score in enumerate(row)} for row in scores.tolist()]
+    return [{names[index]: score for index, score in enumerate(row)} for row in scores.tolist()], loaded_with
 
 
 HOW: dict[str, Callable[[str, dict[str, Any]], tuple[list[Any], str]]] = {"classes": classes}
