@@ -112,7 +112,9 @@ def test_dora_and_taken_apart_weights_go_on_bit_for_bit(fit: Callable[[Any], Run
 
         def job(name: str, stop: int, resume: Path | None = None, method: Any = method) -> Any:
             folder = tmp_path / f"{method}{name}".replace("/", "")
-            return tiny.job(folder, still, tiny.rows(32), method=method, callbacks=[StopAt(step=stop)], resume=resume, save_every=1, **STEADY)
+            return tiny.job(
+                folder, still, tiny.rows(32), method=method, callbacks=[StopAt(step=stop)], resume=resume, save_every=1, **STEADY
+            )
 
         whole = fit(job("whole", -1))
         fit(job("cut", 2))

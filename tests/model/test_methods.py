@@ -132,7 +132,15 @@ def test_a_fresh_process_without_our_code_gives_the_same_answers(bases: dict[str
     one = Made(tmp_path, bases["bert"], name)
     found = proof.prove(one.folder, Predictor.load(one.folder), ROWS, one.answers, "architecture")
     assert found["same_labels"] == len(ROWS) and found["largest_difference"] < 1e-4
-    assert ("transformers.pipeline" == found["loaded_with"]) == one.method.merges
+    assert (found["loaded_with"] == "transformers.pipeline") == one.method.merges
+
+
+@pytest.mark.slow
+def test_a_sentence_encoder_with_adapters_gives_the_same_answers_without_our_code(bases: dict[str, Path], tmp_path: Path) -> None:
+    one = Made(tmp_path, bases["bert"], "adapter", pooling="mean")
+    found = proof.prove(one.folder, Predictor.load(one.folder), ROWS, one.answers, "mean")
+    assert found["same_labels"] == len(ROWS) and found["largest_difference"] < 1e-4
+    assert found["loaded_with"] == "sentence_transformers, with the lines of the model card"
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if not METHODS.get(name).merges])

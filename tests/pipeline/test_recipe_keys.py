@@ -20,6 +20,7 @@ from pydantic import BaseModel, PrivateAttr
 from pydantic.fields import FieldInfo
 
 from tests import tiny
+from tests.pipeline import method_keys
 from tunewright.core.chance import seed_for
 from tunewright.core.errors import BadConfig, UserError
 from tunewright.core.folder import file_hash, write_json, write_text
@@ -434,28 +435,6 @@ def method(lab: Lab) -> None:
     trained = [sum(w.requires_grad for w in lab.built(lab.plan(method=name)).model.parameters()) for name in ("lora", "full")]
     everything = [sum(1 for _ in lab.built(lab.plan(method=name)).model.parameters()) for name in ("lora", "full")]
     assert trained[0] < everything[0] and trained[1] == everything[1]
-
-
-def adapter(lab: Lab, **settings: Any) -> Any:
-    model = lab.built(lab.plan(method={"name": "lora", **settings})).model
-    return next(module for name, module in model.named_modules() if name.endswith("query"))
-
-
-def rank(lab: Lab) -> None:
-    assert [adapter(lab, rank=size).lora_A["default"].weight.shape[0] for size in (4, 2)] == [4, 2]
-
-
-def alpha(lab: Lab) -> None:
-    assert [adapter(lab, rank=4, alpha=size).scaling["default"] for size in (2.0, None)] == [0.5, 2.0]
-
-
-def lora_dropout(lab: Lab) -> None:
-    assert adapter(lab, dropout=0.3).lora_dropout["default"].p == 0.3
-    assert not hasattr(adapter(lab).lora_dropout["default"], "p")
-
-
-def rslora(lab: Lab) -> None:
-    assert [adapter(lab, rank=4, alpha=2.0, rslora=wanted).scaling["default"] for wanted in (True, False)] == [1.0, 0.5]
 
 
 def criterion(lab: Lab) -> None:
@@ -877,10 +856,7 @@ CHECKS: dict[str, Callable[[Lab], None]] = {
     "model.precision": model_precision,
     "model.revision": revision,
     "method": method,
-    "method.lora.rank": rank,
-    "method.lora.alpha": alpha,
-    "method.lora.dropout": lora_dropout,
-    "method.lora.rslora": rslora,
+    **method_keys.CHECKS,
     "criterion": criterion,
     "criterion.cross-entropy.smoothing": smoothing,
     "criterion.huber.delta": delta,

@@ -13,6 +13,7 @@ from tunewright.core.errors import MissingExtra, UserError
 from tunewright.core.folder import whole, write_json
 from tunewright.model.base import Base
 from tunewright.model.methods.base import Method
+from tunewright.model.methods.parts import output_words
 from tunewright.model.quantize import loading, needs, quantised
 from tunewright.model.settings import ModelSettings
 from tunewright.tasks.base import Task
@@ -97,7 +98,7 @@ def head_modules(model: nn.Module, new: tuple[str, ...]) -> tuple[str, ...]:
     (docs/lab-log.md).
     """
     prefix = getattr(model, "base_model_prefix", "encoder")
-    encoder, words = getattr(model, prefix, None), _words(model)
+    encoder, words = getattr(model, prefix, None), output_words(model)
     above = [
         name for name, child in model.named_children() if name != prefix and child is not words and any(True for _ in child.parameters())
     ]
@@ -106,12 +107,6 @@ def head_modules(model: nn.Module, new: tuple[str, ...]) -> tuple[str, ...]:
         above.append(f"{prefix}.pooler")
     inside = tuple(f"{path}." for path in above)
     return tuple(dict.fromkeys([*above, *(path for path in new if not path.startswith(inside))]))
-
-
-def _words(model: nn.Module) -> nn.Module | None:
-    """What makes scores of words, in a model that writes: it belongs to the base, and is often the embeddings again."""
-    find = getattr(model, "get_output_embeddings", None)
-    return find() if find else None
 
 
 def skeleton(base: Base, settings: ModelSettings, task: Task, method: Method) -> nn.Module:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from tunewright.model.base import Base
@@ -40,7 +40,7 @@ class Size:
     trainable: int
     weight_bytes: int
     trained_bytes: int
-    targets: tuple[str, ...] = ()
+    targets: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def training_bytes(self) -> int:
@@ -92,7 +92,10 @@ def size_without_weights(base: Base, settings: ModelSettings, task: Task, method
     size, each = replace(size_of(model), targets=method.targets_in(model)), bits(settings, method)
     if each is None:
         return size
-    frozen = [module.weight for module in model.modules() if isinstance(module, torch.nn.Linear) and not module.weight.requires_grad]
+    linear = [(name, one) for name, one in model.named_modules() if isinstance(one, torch.nn.Linear)]
+    frozen = [
+        one.weight for name, one in linear if not one.weight.requires_grad and "original_module" not in name
+    ]  # PEFT's copy of the head
     saved = sum(weight.numel() * (weight.element_size() - each / 8) for weight in frozen)
     return replace(size, weight_bytes=size.weight_bytes - int(saved))
 

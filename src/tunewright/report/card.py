@@ -11,6 +11,7 @@ from typing import Any
 
 from tunewright.core.folder import write_text
 from tunewright.core.schema import Score
+from tunewright.report.beside import put_together, sentence_encoder
 from tunewright.report.checklist import checklist
 from tunewright.report.evidence import NotMeasured, RowCount, Served, Truncation
 from tunewright.report.facts import Facts, read
@@ -146,8 +147,11 @@ def snippet(facts: Facts) -> str:
     cut = f", max_length={model.max_tokens}" if not isinstance(model, NotMeasured) and isinstance(model.max_tokens, int) else ""
     every = ', top_k=None, function_to_apply="sigmoid"' if facts.multi_label else ""
     asked = '[{"text": "the first text", "text_pair": "the second text"}]' if _pair(facts) else '["a text"]'
+    together = put_together(facts, "AutoModelForSequenceClassification")
+    begun = f"{together}\n" if together else ""
+    given = "model=model, tokenizer=tokenizer" if together else 'model="model"'
     return (
-        f'from transformers import pipeline\n\nclassify = pipeline("text-classification", model="model"{every})\n'
+        f'{begun}from transformers import pipeline\n\nclassify = pipeline("text-classification", {given}{every})\n'
         f"print(classify({asked}, truncation=True{cut}))"
     )
 
@@ -158,10 +162,10 @@ def _sentence_snippet(facts: Facts) -> str:
     asked = '[("the first text", "the second text")]' if _pair(facts) else '["a text"]'
     choice = "dict(zip(labels, 1 / (1 + numpy.exp(-logits[0]))))" if facts.multi_label else "labels[logits[0].argmax()]"
     imports = ("" if few else "import json\n\n") + ("import numpy\n" if facts.multi_label else "")
-    return (
-        f"{imports}from sentence_transformers import SentenceTransformer\n\nlabels = {labels}\n"
-        f'logits = SentenceTransformer("model").encode({asked})\nprint({choice})'
-    )
+    begun, encoder = "from sentence_transformers import SentenceTransformer\n", 'SentenceTransformer("model")'
+    if together := sentence_encoder(facts):
+        begun, encoder = together, "encoder"
+    return f"{imports}{begun}\nlabels = {labels}\nlogits = {encoder}.encode({asked})\nprint({choice})"
 
 
 def _threshold_note(facts: Facts) -> str:

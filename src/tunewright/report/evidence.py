@@ -90,6 +90,7 @@ class Served(Fact):
     """The checkpoint that became the model, and the score that chose it."""
 
     step: Maybe[int] = ABSENT
+    weights: Maybe[str] = ABSENT
     sha256: Maybe[str] = ABSENT
     by: Maybe[str] = ABSENT
     value: Maybe[float] = ABSENT

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 CHANGES_THE_BASE = {"pissa", "olora"}
 """Ways to begin that take a part out of the base weights."""
+NEEDS_FULL_WEIGHTS = CHANGES_THE_BASE | {"orthogonal"}
+"""Those that PEFT cannot make for a quantised base."""
 BEGINNING = "_updates_at_the_beginning"
 """Under this name a model keeps the updates that it began with, where they were taken out of the base."""
 
@@ -59,8 +61,8 @@ class LoRA(Method):
         return self
 
     def refuses(self, head: str, settings: ModelSettings) -> str:
-        if (settings.quantize or self.quantize) and self.init in CHANGES_THE_BASE:
-            return f"method.init: {self.init} takes a part out of the base weights, and quantised ones stay as they are: use init: default"
+        if (settings.quantize or self.quantize) and self.init in NEEDS_FULL_WEIGHTS:
+            return f"method.init: {self.init} is made from full base weights, and these are quantised: use init: default or gaussian"
         return ""
 
     def apply(self, model: nn.Module, head: tuple[str, ...]) -> nn.Module:

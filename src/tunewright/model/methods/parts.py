@@ -21,17 +21,24 @@ FED_FORWARD = ("output.dense", "ffn.lin2", "mlp.Wo", "mlp.down_proj", "mlp.c_pro
 
 
 def linear_layers(model: nn.Module, head: Sequence[str]) -> list[str]:
-    """Paths of the encoder's linear layers, in order; those of the head, and those that are to stay as they are, left out."""
+    """Paths of the encoder's linear layers, in order. The head is left out, what makes scores of words in a model that writes, and what is
+    to stay as it is."""
     from torch import nn
     from transformers.pytorch_utils import Conv1D
 
     def counts(name: str, module: nn.Module) -> bool:
-        if not isinstance(module, nn.Linear | Conv1D) or name in head or name.startswith(inside):
+        if not isinstance(module, nn.Linear | Conv1D) or name in head or name.startswith(inside) or module is words:
             return False
         return module.weight.requires_grad or not module.weight.is_floating_point()  # quantised weights need no gradient
 
-    inside = tuple(f"{module}." for module in head)
+    inside, words = tuple(f"{module}." for module in head), output_words(model)
     return [name for name, module in model.named_modules() if counts(name, module)]
+
+
+def output_words(model: nn.Module) -> nn.Module | None:
+    """What makes scores of words, in a model that writes: it belongs to the base, and is often the embeddings again."""
+    find = getattr(model, "get_output_embeddings", None)
+    return find() if find else None
 
 
 def ending(paths: Iterable[str], names: Iterable[str]) -> list[str]:
