@@ -75,7 +75,36 @@ def tokens(folder: str, asked: dict[str, Any]) -> tuple[list[Any], str]:
     return found, "transformers.AutoModelForTokenClassification"
 
 
-HOW: dict[str, Callable[[str, dict[str, Any]], tuple[list[Any], str]]] = {"classes": classes, "tokens": tokens, "numbers": numbers}
+def spans(folder: str, asked: dict[str, Any]) -> tuple[list[Any], str]:
+    """The logits of start and end of every token, window by window, row by row."""
+    import torch
+    from transformers import AutoModelForQuestionAnswering, AutoTokenizer
+
+    tokenizer, model = AutoTokenizer.from_pretrained(folder), AutoModelForQuestionAnswering.from_pretrained(folder)
+    tokenizer.truncation_side = "right"
+    marks = tokenizer.num_special_tokens_to_add(pair=True)
+    most = max(1, min(asked["question_tokens"], (asked["max_tokens"] - marks) // 2))
+    found = []
+    for question, context in zip(asked["questions"], asked["contexts"], strict=True):
+        places = tokenizer(question, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
+        question = question if len(places) <= most else question[: places[most - 1][1]]
+        length = len(tokenizer(question, add_special_tokens=False)["input_ids"])
+        stride = min(asked["stride"], max(1, asked["max_tokens"] - length - marks) // 2)
+        cut = {"truncation": "only_second", "max_length": asked["max_tokens"], "stride": stride, "return_overflowing_tokens": True}
+        windows = tokenizer(question, context, **cut)
+        pieces = [{name: windows[name][at] for name in tokenizer.model_input_names} for at in range(len(windows["input_ids"]))]
+        with torch.inference_mode():
+            told = [model(**{name: torch.tensor([values]) for name, values in piece.items()}) for piece in pieces]
+        found.append([[one.start_logits[0].tolist(), one.end_logits[0].tolist()] for one in told])
+    return found, "transformers.AutoModelForQuestionAnswering"
+
+
+HOW: dict[str, Callable[[str, dict[str, Any]], tuple[list[Any], str]]] = {
+    "classes": classes,
+    "tokens": tokens,
+    "numbers": numbers,
+    "spans": spans,
+}
 """How a model is asked, as the task names it: folder and question in; an answer for each row, and what loaded the model, out."""
 
 
