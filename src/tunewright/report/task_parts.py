@@ -60,6 +60,7 @@ class TaskPart:
 
 
 PARTS: dict[str, str] = {
+    "question-answering": "tunewright.report.answer_part:part",
     "regression": "tunewright.report.number_part:part",
 }
 """Task -> ``module:function``; the function takes the facts of a run."""

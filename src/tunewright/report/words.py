@@ -26,11 +26,23 @@ NAMES = {
     "pearson": ("Pearson correlation", "how well given and wanted numbers lie on one line, −1 to 1"),
     "spearman": ("Spearman correlation", "how well the order of the rows is met, −1 to 1"),
     "r2": ("Variance explained (r²)", "1 is perfect, 0 is no better than always the mean"),
+    "exact_match": ("Exact match", "share of answers that are right but for case, punctuation and articles"),
+    "f1": ("F1", "balance of precision and recall"),
+    "answered_exact_match": ("Exact match, questions with an answer", "the same, over those that have an answer"),
+    "answered_f1": ("F1, questions with an answer", "the same, over those that have an answer"),
+    "no_answer_accuracy": ("Right about no answer", "share of the questions without an answer that got none"),
     "mean_absolute_error": ("Mean absolute error", "mean distance from what was wanted, in its unit; lower is better"),
     "root_mean_squared_error": ("Root mean squared error", "the same, wide misses counting more; lower is better"),
     "loss": ("Loss", "what training makes small; lower is better"),
 }
-MODELS = {"tfidf": "Linear model on TF-IDF", "majority": "Always the most frequent label", "mean": "Always the mean"}
+MODELS = {
+    "tfidf": "Linear model on TF-IDF",
+    "majority": "Always the most frequent label",
+    "mean": "Always the mean",
+    "no-answer": "Always no answer",
+    "first-sentence": "The first sentence",
+    "overlap": "Words beside those of the question",
+}
 
 PEOPLE = ("Matthews", "Pearson", "Spearman")
 
