@@ -301,9 +301,11 @@ def test_public_data_sets_are_understood(name, real_data, tmp_path):
     assert "train" in written(tmp_path / "recipe.yaml")["data"]["source"]
 
 
-def test_tagged_tokens_of_a_public_data_set_are_no_classification(real_data, tmp_path):
-    with pytest.raises(UserError, match=r"looks like a label.*lists that are no labels"):
-        new([str(real_data / "wnut17")], tmp_path / "recipe.yaml")
+@pytest.mark.parametrize("name", ["wnut17", "wikigold", "mit_restaurant", "ncbi_disease"])
+def test_tagged_tokens_of_a_public_data_set_are_entities(name, real_data, tmp_path):
+    found = new([str(real_data / name)], tmp_path / "recipe.yaml")
+    assert (found.guess.task, found.guess.columns) == ("token-classification", {"text": "tokens", "spans": "tags"})
+    assert written(tmp_path / "recipe.yaml")["task"] == "token-classification"
 
 
 def test_numbers_without_labels_are_for_a_regression(tmp_path):

@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 from chromium import Chromium
+from entity_runs import entities, hostile_entities
 from hostile import hostile
 from run_folders import SEVENTY_SEVEN, change, questions, rated, several, single
 
 from tests import dirty
 from tunewright.report import page
 
-KINDS = ("four", "seventy-seven", "several", "numbers", "questions", "parts-missing", "dirty", "hostile")
+KINDS = ("four", "seventy-seven", "several", "numbers", "questions", "parts-missing", "dirty", "hostile", "entities", "hostile-entities")
 
 MEASURE = (Path(__file__).parent / "measure.js").read_text(encoding="utf-8")
 
@@ -31,6 +32,8 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "parts-missing": single(root / "parts-missing"),
         "dirty": single(root / "dirty"),
         "hostile": hostile(root / "hostile"),
+        "entities": entities(root / "entities"),
+        "hostile-entities": hostile_entities(root / "hostile-entities"),
     }
     for name in ("events.jsonl", "recipe.yaml", "predictions/test.parquet"):
         (runs["parts-missing"] / name).unlink()

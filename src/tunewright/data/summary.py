@@ -134,13 +134,18 @@ def _told(
     ]
 
 
+def _as_text(cell: Any) -> str:
+    """A cell as it is shown; tokens with blanks between them."""
+    return " ".join(map(str, cell)) if isinstance(cell, list) else "" if cell is None else str(cell)
+
+
 def _shown(places: Sequence[Place], source: Source, original: pa.Table, texts: list[str]) -> dict[Place, str]:
     """The texts of rows as read, as far as they are shown; for an unreadable row, what was read of it."""
     shown: dict[Place, str] = {}
     for place, at in zip(places, Origins.of(original).find(places), strict=True):
         if at is not None:
             row = original.slice(at, 1).select(texts).to_pylist()[0]
-            shown[place] = " | ".join("" if row[name] is None else str(row[name]) for name in texts)[: 4 * LETTERS]
+            shown[place] = " | ".join(_as_text(row[name]) for name in texts)[: 4 * LETTERS]
     for place, at in zip(places, Origins.of(source.bad.table, "file", "row").find(places), strict=True):
         if at is not None:
             shown[place] = source.bad[at].raw[: 4 * LETTERS]

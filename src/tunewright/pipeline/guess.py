@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tunewright.core.errors import UserError
+from tunewright.pipeline.guess_spans import Entities, entities_in
 from tunewright.pipeline.looks import Look, look
 
 TEXT_NAMES = (
@@ -86,6 +87,8 @@ def guess(columns: Mapping[str, Sequence[Any]], where: str) -> Guess:
         )
     if asked := _question_answering(columns, looks):
         return asked
+    if entities := entities_in(columns):
+        return _entities(looks, entities, where)
     labels = sorted((one for one in looks if one.kind in {"label", "labels"}), key=_label_score, reverse=True)
     texts = sorted((one for one in looks if one.kind in {"text", "words"}), key=_text_score, reverse=True)
     numbers = sorted((one for one in looks if one.kind == "number"), key=_number_score, reverse=True)
@@ -151,6 +154,23 @@ def _answered(contexts: Sequence[Any], cells: Sequence[Any]) -> tuple[int, int, 
             stands = any(one["text"] in str(context) for one in answers)
             answered, none, wrong = answered + stands, none + (not answers), wrong + (bool(answers) and not stands)
     return (answered, none, len(cells)) if answered > wrong else None
+
+
+def _entities(looks: Sequence[Look], found: Entities, where: str) -> Guess:
+    """Entities, in the text that is theirs or in the column that looks most like one."""
+    taken = {found.spans, *found.others}
+    texts = sorted((one for one in looks if one.kind in {"text", "words"} and one.name not in taken), key=_text_score, reverse=True)
+    if found.text is None and not texts:
+        raise _no_text(looks, where)
+    text = found.text or texts[0].name
+    why = {"text": _why(texts[0], "text")} if found.text is None else {}
+    columns = {"text": text, "spans": found.spans}
+    others = [({"text": text, "spans": name}, "it holds entities or tags too") for name in found.others]
+    if found.text is None:
+        others += [({"text": one.name, "spans": found.spans}, _why(one, "text")) for one in texts[1:]]
+    told = {*columns.values(), *(name for other, _ in others for name in other.values())}
+    left_out = {one.name: one.why for one in looks if one.name not in told}
+    return Guess(columns, False, "", why | found.why, tuple(others[:4]), left_out, "token-classification")
 
 
 def _regression(looks: Sequence[Look], texts: Sequence[Look], numbers: Sequence[Look], labels: Sequence[Look]) -> Guess:

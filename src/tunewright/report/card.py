@@ -72,7 +72,7 @@ def _parts(facts: Facts) -> dict[str, Any]:
         "labels": facts.labels,
         "what": _what(facts, own),
         "answers": own.answers if own else _answers(facts),
-        "limits": [*(own.limits if own else _limits_of_labels(facts)), *_limits(facts)],
+        "limits": [*(own.limits if own else _limits_of_labels(facts)), *_limits(facts, bool(own and own.windows))],
         "snippet": own.snippet if own else snippet(facts),
         "threshold_note": _threshold_note(facts) if facts.multi_label and not own else "",
         "score_columns": view.scores.columns,
@@ -220,9 +220,11 @@ def _limits_of_labels(facts: Facts) -> Iterator[str]:
         yield f"Cannot give {joined(list(data.never_trained))}: such rows stood in the test split, but not in training."
 
 
-def _limits(facts: Facts) -> Iterator[str]:
+def _limits(facts: Facts, windows: bool) -> Iterator[str]:
     data = facts.data
-    if isinstance(cuts := data.truncation, Truncation):
+    if windows and isinstance(cuts := data.truncation, Truncation):
+        yield f"Reads texts in windows of {cuts.max_tokens} tokens: what lies farther away does not help it."
+    elif isinstance(cuts := data.truncation, Truncation):
         rows, cut = sum(one.rows for one in cuts.splits.values()), sum(one.rows_cut for one in cuts.splits.values())
         share = percent(cut / rows if rows else 0)
         yield f"Reads the first {cuts.max_tokens} tokens of a text; {count(cut)} of {plural(rows, 'row')} were longer ({share})."

@@ -335,6 +335,8 @@ class Metrics(Fact):
     efficiency: Maybe[dict[str, Maybe[float]]]
     proof: Maybe[Proof]
     thresholds: Maybe[dict[str, float]]
+    entities: Maybe[dict[str, dict[str, int]]]
+    """Type -> how many are ``wanted, found, right, touched`` on the test split."""
 
 
 class Look(Fact):

@@ -97,18 +97,8 @@ def _filters() -> dict[str, Callable[..., Any]]:
         "most_cut": most_cut,
         "event": event,
         "sentence": words.sentence,
-        "breakable": breakable,
+        "breakable": words.breakable,
     }
-
-
-def breakable(text: Any) -> Any:
-    """A name that may be long, with places where it may go on in a new line."""
-    from markupsafe import Markup, escape
-
-    marked = str(escape(str(text)))
-    for sign in "_/-":
-        marked = marked.replace(sign, f"{sign}<wbr>")
-    return Markup(marked)
 
 
 def _kind(answer: str) -> str:

@@ -57,11 +57,14 @@ class TaskPart:
     answers: str
     limits: tuple[str, ...]
     snippet: str
+    windows: bool = False
+    """Whether long texts are read window by window, so that nothing of them is cut off."""
 
 
 PARTS: dict[str, str] = {
     "question-answering": "tunewright.report.answer_part:part",
     "regression": "tunewright.report.number_part:part",
+    "token-classification": "tunewright.report.entities:part",
 }
 """Task -> ``module:function``; the function takes the facts of a run."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 NAMES = {
     "accuracy": ("Accuracy", "share of rows with the right label"),
@@ -17,6 +18,13 @@ NAMES = {
     "recall_micro": ("Recall (all labels together)", "share of the labels wanted that are given"),
     "precision_macro": ("Precision (mean over labels)", "share of the labels given that are right"),
     "recall_macro": ("Recall (mean over labels)", "share of the labels wanted that are given"),
+    "f1": ("F1", "balance of precision and recall: over all entities, or over the words of each answer"),
+    "precision": ("Precision of entities", "share of the found ones that are right"),
+    "recall": ("Recall of entities", "share of the wanted ones that are found"),
+    "f1_partial": ("F1 of touched entities", "the same where an overlap with one of the right type is enough"),
+    "precision_partial": ("Precision of touched entities", "share of the found ones that overlap with a wanted one of their type"),
+    "recall_partial": ("Recall of touched entities", "share of the wanted ones that overlap with a found one of their type"),
+    "exact_rows": ("Rows wholly right", "share of rows where all entities are found and nothing else"),
     "subset_accuracy": ("Exact match", "share of rows whose labels are all right"),
     "hamming_loss": ("Hamming loss", "share of single decisions that are wrong; lower is better"),
     "mcc": ("Matthews correlation", "agreement beyond chance, -1 to 1"),
@@ -27,7 +35,6 @@ NAMES = {
     "spearman": ("Spearman correlation", "how well the order of the rows is met, −1 to 1"),
     "r2": ("Variance explained (r²)", "1 is perfect, 0 is no better than always the mean"),
     "exact_match": ("Exact match", "share of answers that are right but for case, punctuation and articles"),
-    "f1": ("F1", "balance of precision and recall"),
     "answered_exact_match": ("Exact match, questions with an answer", "the same, over those that have an answer"),
     "answered_f1": ("F1, questions with an answer", "the same, over those that have an answer"),
     "no_answer_accuracy": ("Right about no answer", "share of the questions without an answer that got none"),
@@ -42,6 +49,8 @@ MODELS = {
     "no-answer": "Always no answer",
     "first-sentence": "The first sentence",
     "overlap": "Words beside those of the question",
+    "lookup": "Most frequent tag of each known word",
+    "nothing": "Finding nothing",
 }
 
 PEOPLE = ("Matthews", "Pearson", "Spearman")
@@ -106,6 +115,16 @@ def fold(text: str, characters: int) -> tuple[str, str]:
     at = text.rfind(" ", characters * 2 // 3, characters + 1)
     at = characters if at < 0 else at
     return text[:at], text[at:]
+
+
+def breakable(text: Any) -> Any:
+    """A name that may be long, with places where it may go on in a new line."""
+    from markupsafe import Markup, escape
+
+    marked = str(escape(str(text)))
+    for sign in "_/-":
+        marked = marked.replace(sign, f"{sign}<wbr>")
+    return Markup(marked)
 
 
 def sentence(text: str) -> str:
