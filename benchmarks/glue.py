@@ -76,9 +76,7 @@ def main(result: str, *names: str) -> None:
         kept = [one for one in kept if one["set"] != name] + [found]
         facts = {"measured": datetime.now(UTC).date().isoformat(), "machine": machine(), "precision": precision("auto", "cpu")}
         place.write_text(json.dumps({**facts, "results": kept}, indent=1) + "\n")
-        told = (
-            f"Made by `python -m benchmarks.glue {result}` with the packaged encoder; in brackets 95 % bootstrap intervals over the rows."
-        )
+        told = f"Made by `python -m benchmarks.glue {result}`, packaged encoder; in brackets 95 % bootstrap intervals over the rows."
         place.with_suffix(".md").write_text(f"{told}\n\n{table(kept)}\n")
         print(table([found]), flush=True)
 
