@@ -73,6 +73,19 @@ def rows(count: int, seed: int = 0, multi_label: bool = False) -> list[dict[str,
     return found
 
 
+def asked(count: int, seed: int = 0) -> list[dict[str, Any]]:
+    """Questions with their answers: short contexts and long ones, each seventh without an answer."""
+    rng = random.Random(seed)
+    found = []
+    for index in range(count):
+        word = sorted(LABELS.values())[index % 3]
+        before, after = (" ".join(rng.choices(FILLERS, k=rng.randint(1, 8))) for _ in range(2))
+        context = f"{before} {word}{index} {after}" if index % 4 else f"{word}{index}"
+        answers = [] if index % 7 == 6 else [{"start": context.index(word), "text": f"{word}{index}"}]
+        found.append({"question": "which?" if index % 2 else "who", "context": context, "answers": answers})
+    return found
+
+
 def learned(some: Sequence[Mapping[str, Any]], **settings: Any) -> Any:
     """A text classification task that knows its labels."""
     from tunewright.tasks.text_classification import TextClassification
@@ -169,6 +182,7 @@ def without(job: Any, **changes: Any) -> Any:
 def examples() -> dict[str, tuple[dict[str, Any], list[dict[str, Any]]]]:
     """Task -> settings and rows to try it with: at least 24, some of them longer than 40 bytes. The contract test goes over them."""
     return {
+        "question-answering": ({}, asked(24)),
         "regression": ({}, [{"text": row["text"], "number": 950 + 7.5 * (at % 5)} for at, row in enumerate(rows(24))]),
         "text-classification": ({}, rows(24)),
     }

@@ -301,9 +301,11 @@ def test_public_data_sets_are_understood(name, real_data, tmp_path):
     assert "train" in written(tmp_path / "recipe.yaml")["data"]["source"]
 
 
-def test_tagged_tokens_of_a_public_data_set_are_no_classification(real_data, tmp_path):
-    with pytest.raises(UserError, match=r"looks like a label.*lists that are no labels"):
-        new([str(real_data / "wnut17")], tmp_path / "recipe.yaml")
+@pytest.mark.parametrize("name", ["wnut17", "wikigold", "mit_restaurant", "ncbi_disease"])
+def test_tagged_tokens_of_a_public_data_set_are_entities(name, real_data, tmp_path):
+    found = new([str(real_data / name)], tmp_path / "recipe.yaml")
+    assert (found.guess.task, found.guess.columns) == ("token-classification", {"text": "tokens", "spans": "tags"})
+    assert written(tmp_path / "recipe.yaml")["task"] == "token-classification"
 
 
 def test_numbers_without_labels_are_for_a_regression(tmp_path):
@@ -334,3 +336,22 @@ def test_stars_are_classes_that_could_be_numbers(tmp_path):
     found = new([str(tmp_path / "stars.jsonl")], tmp_path / "stars.yaml")
     assert found.guess.task == "text-classification" and found.guess.other_tasks[0][0] == "regression"
     assert "# or: task: regression, data.columns: {text: text, number: stars}" in (tmp_path / "stars.yaml").read_text()
+
+
+def test_questions_with_answers_in_their_contexts_are_recognised(tmp_path):
+    from tunewright.demo.questions import Questions
+
+    Questions(questions=80, seed=3).write(tmp_path)
+    found = new([str(tmp_path / "questions.json")], tmp_path / "questions.yaml")
+    assert found.guess.task == "question-answering"
+    assert found.guess.columns == {"question": "question", "context": "context", "answers": "answers"}
+    assert "rows; " in found.guess.why["answers"] and "have no answer" in found.guess.why["answers"]
+    assert type(read(tmp_path / "questions.yaml").task).__name__ == "QuestionAnswering"
+
+
+def test_plain_answers_are_for_questions_only_where_they_stand_in_the_context():
+    rows = {"query": [f"what is number {at}?" for at in range(40)], "passage": [f"in row {at} there is thing-{at}" for at in range(40)]}
+    found = guess({**rows, "answer": [f"thing-{at}" for at in range(40)]}, "here")
+    assert found.task == "question-answering" and found.columns == {"question": "query", "context": "passage", "answers": "answer"}
+    yes_or_no = guess({**rows, "answer": ["yes", "no"] * 20}, "here")
+    assert yes_or_no.task == "text-classification" and yes_or_no.columns["label"] == "answer"

@@ -113,6 +113,7 @@ class Lab:
                 {**row, "customer": f"c{at % 12}", "day": day(at), "other_day": day(59 - at), "office": "x"} for at, row in enumerate(some)
             ],
         }
+        write_json(folder / "asked.json", [{**row, "context": f"{row['context']} {at}"} for at, row in enumerate(tiny.asked(60))])
         for name, rows in tables.items():
             with (folder / f"{name}.csv").open("w", newline="") as stream:
                 writer = csv.DictWriter(stream, list(rows[0]))
@@ -488,6 +489,53 @@ def deviation(lab: Lab) -> None:
     assert [2 * one for one in wide] == narrow
 
 
+ASKED: dict[str, Any] = {"task": "question-answering", "data.source": "asked.json"}
+
+
+def asked_rows(lab: Lab, tokens: int = 48, **task: Any) -> Any:
+    """The plan of a recipe for questions, of which some contexts are longer than a window."""
+    return lab.plan(**ASKED, **{"model.max_tokens": tokens}, **{f"task.{name}": value for name, value in task.items()})
+
+
+def no_answer(lab: Lab) -> None:
+    assert asked_rows(lab).recipe.task.no_answer is True
+    with pytest.raises(UserError, match=r"training rows have no answer, and task\.no_answer is false"):
+        asked_rows(lab, no_answer=False)
+
+
+def threshold(lab: Lab) -> None:
+    from tunewright.model.predict import Predictor
+
+    given = []
+    for value in (1e6, -1e6):
+        plan = asked_rows(lab, threshold=value)
+        rows, encoded = plan.validation
+        answers = Predictor(lab.built(plan).model, plan.base.tokenizer, plan.recipe.task, 48).answers(rows, encoded.encoded)
+        given.append(sum(bool(one["answer"]) for one in answers))
+    assert given[0] == len(rows) and given[1] == 0
+
+
+def stride(lab: Lab) -> None:
+    assert len(asked_rows(lab, stride=20).train[1].pieces) > len(asked_rows(lab, stride=0).train[1].pieces)
+
+
+def question_tokens(lab: Lab) -> None:
+    cut = [sum(one.cut for one in asked_rows(lab, question_tokens=most).train[1].encoded) for most in (4, 64)]
+    assert cut[0] > cut[1] == 0
+
+
+def answer_tokens(lab: Lab) -> None:
+    from tunewright.model.predict import Predictor
+
+    longest = []
+    for most in (2, 30):
+        plan = asked_rows(lab, answer_tokens=most)
+        rows, encoded = plan.train
+        found = Predictor(lab.built(plan).model, plan.base.tokenizer, plan.recipe.task, 48).answers(rows, encoded.encoded)
+        longest.append(max(last - first for one in found for first, last in one.spans))
+    assert longest[0] <= 2 < longest[1]
+
+
 def delta(lab: Lab) -> None:
     losses = [lab.loss(**RATED, criterion={"name": "huber", "delta": size}) for size in (0.1, 1.0, 1e6)]
     assert losses[0] < losses[1] < losses[2] == pytest.approx(lab.loss(**RATED))
@@ -822,6 +870,11 @@ def output_dir(lab: Lab) -> None:
 
 CHECKS: dict[str, Callable[[Lab], None]] = {
     "task": task,
+    "task.question-answering.no_answer": no_answer,
+    "task.question-answering.threshold": threshold,
+    "task.question-answering.stride": stride,
+    "task.question-answering.question_tokens": question_tokens,
+    "task.question-answering.answer_tokens": answer_tokens,
     "task.regression.low": low,
     "task.regression.high": high,
     "task.regression.standardise": standardise,

@@ -147,6 +147,41 @@ def rated(folder: Path, rows: int = 700, seed: int = 2) -> Path:
     return another(folder, "regression", columns, table, (ours, errors), theirs, "root_mean_squared_error", details)
 
 
+def questions(folder: Path, rows: int = 240, seed: int = 3) -> Path:
+    """A run that answers questions out of texts; every kind of mistake is there."""
+    rng = Random(seed)
+    table = []
+    for at in range(rows):
+        context = (
+            f"{text(rng, rng.choice((9, 120)))} It was {('Ada', 'Björn', 'Clara')[at % 3]} Lindqvist in {1900 + at % 90}. {text(rng, 14)}"
+        )
+        name = context[context.index("It was") + 7 : context.index(" in 19")]
+        first = context.index(name)
+        kind = ("right", "right", "right", "near", "elsewhere", "missed", "invented", "none")[at % 8]
+        span = {"near": (first, first + name.index(" ")), "elsewhere": (0, 9), "missed": None, "none": None}.get(
+            kind, (first, first + len(name))
+        )
+        start, end = span or (None, None)
+        table.append(
+            {
+                "_file": "questions.json",
+                "_row": at,
+                "question": "Who was it, and did nobody answer the telephone?",
+                "context": context,
+                "wanted": [] if kind in {"none", "invented"} else [name],
+                "answer": context[slice(*span)] if span else "",
+                "start": start,
+                "end": end,
+                "probability": rng.uniform(0.3, 0.99),
+            }
+        )
+    ours = {"exact_match": 0.5, "f1": 0.58, "answered_exact_match": 0.5, "answered_f1": 0.61, "no_answer_accuracy": 0.5}
+    theirs = {name: ({key: value / 3 for key, value in ours.items()}, {}) for name in ("no-answer", "first-sentence", "overlap")}
+    details = {"answers": {"no_answer": True, "threshold": 1.25, "with_answer": 180, "without_answer": 60, "given": 180}}
+    columns = {name: name for name in ("question", "context", "answers")}
+    return another(folder, "question-answering", columns, table, (ours, {}), theirs, "f1", details)
+
+
 def another(
     folder: Path,
     task: str,

@@ -10,12 +10,12 @@ import pytest
 from chromium import Chromium
 from entity_runs import entities, hostile_entities
 from hostile import hostile
-from run_folders import SEVENTY_SEVEN, change, rated, several, single
+from run_folders import SEVENTY_SEVEN, change, questions, rated, several, single
 
 from tests import dirty
 from tunewright.report import page
 
-KINDS = ("four", "seventy-seven", "several", "numbers", "parts-missing", "dirty", "hostile", "entities", "hostile-entities")
+KINDS = ("four", "seventy-seven", "several", "numbers", "questions", "parts-missing", "dirty", "hostile", "entities", "hostile-entities")
 
 MEASURE = (Path(__file__).parent / "measure.js").read_text(encoding="utf-8")
 
@@ -28,6 +28,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "seventy-seven": single(root / "seventy-seven", SEVENTY_SEVEN, 1200, 0.86, 3),
         "several": several(root / "several"),
         "numbers": rated(root / "numbers"),
+        "questions": questions(root / "questions"),
         "parts-missing": single(root / "parts-missing"),
         "dirty": single(root / "dirty"),
         "hostile": hostile(root / "hostile"),
@@ -65,7 +66,7 @@ def test_nothing_is_cut_piled_up_pale_or_too_small(browser: Chromium, pages: dic
     assert not faults(measured)
 
 
-@pytest.mark.parametrize("kind", ["four", "seventy-seven", "several", "numbers", "dirty"])
+@pytest.mark.parametrize("kind", ["four", "seventy-seven", "several", "numbers", "questions", "dirty"])
 def test_paper_of_a4_holds_the_whole_page_with_every_fold_open(
     browser: Chromium, pages: dict[str, Path], kind: str, tmp_path: Path
 ) -> None:

@@ -312,10 +312,13 @@ def _divided(rows: Looked, settings: DataSettings, shares: Mapping[str, float], 
 
 
 def _strata(rows: Looked) -> Labels | None:
-    """What every split shall have in the same shares: labels; of numbers, ten ranges with as many rows each."""
+    """What every split shall have in the same shares: labels; of numbers, ten ranges with as many rows each; questions without answer."""
     role = rows.gold_role
     if role is None:
         return None
+    if role.kind == "answers":
+        answered = pc.fill_null(pc.list_value_length(rows.rows[role.name]), 0).to_numpy() > 0
+        return Labels(np.arange(len(answered)), answered.astype(np.int64))
     if role.kind != "number":
         return Labels(rows.label_ids.owners, rows.label_ids.ids)
     numbers = rows.rows[role.name].to_numpy().astype(np.float64)

@@ -34,6 +34,13 @@ METRICS: dict[str, str] = {
 """Name in a recipe -> ``module:function``; each function takes a ``ClassOutcome`` and gives one number."""
 
 FAMILIES: dict[str, Family] = {
+    "answers": Family(
+        {
+            "exact_match": "tunewright.metrics.answers:exact_match",
+            "f1": "tunewright.metrics.answers:mean_f1",
+            "no_answer_accuracy": "tunewright.metrics.answers:no_answer_accuracy",
+        }
+    ),
     "classes": Family(METRICS, ("wanted", "probabilities", "names")),
     "numbers": Family(
         {

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tunewright.core.errors import UserError
+from tunewright.pipeline.guess_spans import Entities, entities_in
 from tunewright.pipeline.looks import Look, look
 
 TEXT_NAMES = (
@@ -20,6 +21,7 @@ LABEL_NAMES = (
     "gold output y reason genre"
 )
 FIRST_LABEL_NAMES = "label labels target class category categories intent"
+QUESTION_NAMES, CONTEXT_NAMES, ANSWER_NAMES = "question query", "context passage paragraph document text", "answers answer"
 NUMBER_NAMES = "score scores rating ratings stars grade similarity relatedness points price amount value number"
 ASIDE_NAMES = "source split fold lang language locale dataset version year country annotators votes confidence"
 PAIRS = (
@@ -83,6 +85,10 @@ def guess(columns: Mapping[str, Sequence[Any]], where: str) -> Guess:
             "A text and its label are wanted, each in a column of its own",
             "Add the column with the labels; if there is one, check the delimiter and the header of the file",
         )
+    if asked := _question_answering(columns, looks):
+        return asked
+    if entities := entities_in(columns):
+        return _entities(looks, entities, where)
     labels = sorted((one for one in looks if one.kind in {"label", "labels"}), key=_label_score, reverse=True)
     texts = sorted((one for one in looks if one.kind in {"text", "words"}), key=_text_score, reverse=True)
     numbers = sorted((one for one in looks if one.kind == "number"), key=_number_score, reverse=True)
@@ -109,6 +115,62 @@ def guess(columns: Mapping[str, Sequence[Any]], where: str) -> Guess:
     rated += [("regression", {**roles, "number": one.name}, _why(one, "number")) for one in numbers if _called(one.name, NUMBER_NAMES)]
     several, between = label.kind == "labels", label.separator
     return Guess({**roles, "label": label.name}, several, between, why, tuple(others[:4]), left_out, other_tasks=tuple(rated[:2]))
+
+
+def _question_answering(columns: Mapping[str, Sequence[Any]], looks: Sequence[Look]) -> Guess | None:
+    """A question, a context and an answer that stands in it, told by their names and by the first rows; None where there are none."""
+    roles = {}
+    for role, names in (("question", QUESTION_NAMES), ("context", CONTEXT_NAMES), ("answers", ANSWER_NAMES)):
+        ordered = sorted(columns, key=lambda name: _place(name, names.split()))
+        if not ordered or not _called(ordered[0], names):
+            return None
+        roles[role] = ordered[0]
+    counted = _answered(columns[roles["context"]], columns[roles["answers"]])
+    if len(set(roles.values())) < 3 or counted is None:
+        return None
+    answered, none, rows = counted
+    why = {role: one.why for role, name in roles.items() for one in looks if one.name == name}
+    why["answers"] = f"it stands in the context in {answered:,} of {rows:,} rows" + (f"; {none:,} have no answer" if none else "")
+    left_out = {one.name: one.why for one in looks if one.name not in roles.values()}
+    return Guess(roles, False, "", why, (), left_out, "question-answering")
+
+
+def _place(name: str, names: Sequence[str]) -> int:
+    """The place of the first of ``names`` that a column's name has; behind them all, where it has none."""
+    return next((at for at, one in enumerate(names) if _called(name, one)), len(names))
+
+
+def _answered(contexts: Sequence[Any], cells: Sequence[Any]) -> tuple[int, int, int] | None:
+    """Rows whose answer stands in their context, rows without an answer, and all rows; None where too few do for answers out of a text."""
+    from tunewright.data.values.answers import Unreadable, answers_of
+
+    answered = none = wrong = 0
+    for context, cell in zip(contexts, cells, strict=True):
+        try:
+            answers = answers_of(cell)
+        except Unreadable:
+            answers = [{"text": "\0"}]
+        if answers is not None:
+            stands = any(one["text"] in str(context) for one in answers)
+            answered, none, wrong = answered + stands, none + (not answers), wrong + (bool(answers) and not stands)
+    return (answered, none, len(cells)) if answered > wrong else None
+
+
+def _entities(looks: Sequence[Look], found: Entities, where: str) -> Guess:
+    """Entities, in the text that is theirs or in the column that looks most like one."""
+    taken = {found.spans, *found.others}
+    texts = sorted((one for one in looks if one.kind in {"text", "words"} and one.name not in taken), key=_text_score, reverse=True)
+    if found.text is None and not texts:
+        raise _no_text(looks, where)
+    text = found.text or texts[0].name
+    why = {"text": _why(texts[0], "text")} if found.text is None else {}
+    columns = {"text": text, "spans": found.spans}
+    others = [({"text": text, "spans": name}, "it holds entities or tags too") for name in found.others]
+    if found.text is None:
+        others += [({"text": one.name, "spans": found.spans}, _why(one, "text")) for one in texts[1:]]
+    told = {*columns.values(), *(name for other, _ in others for name in other.values())}
+    left_out = {one.name: one.why for one in looks if one.name not in told}
+    return Guess(columns, False, "", why | found.why, tuple(others[:4]), left_out, "token-classification")
 
 
 def _regression(looks: Sequence[Look], texts: Sequence[Look], numbers: Sequence[Look], labels: Sequence[Look]) -> Guess:

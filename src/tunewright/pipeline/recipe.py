@@ -80,8 +80,8 @@ class Recipe(Config):
             raise ValueError(why)
         if self.model.pooling == "mean" and self.task.head != "AutoModelForSequenceClassification":
             raise ValueError("model.pooling: mean makes one vector of a whole text, and this task answers piece by piece: leave it out")
-        if self.data.streaming and self.task.gold == "spans":
-            raise ValueError("data.streaming: the rules of a stream know labels and numbers, not entities: leave it out")
+        if self.data.streaming and self.task.gold in {"spans", "answers"}:
+            raise ValueError("data.streaming: the rules of a stream know labels and numbers, not places in a text: leave it out")
         if self.train.precision == "bf16" and self.model.precision == "float16":
             raise ValueError("train.precision: bf16 does not go with weights in float16: leave model.precision at float32")
         ahead = [name for name in self.train.arguments if name.startswith("dataloader_")]

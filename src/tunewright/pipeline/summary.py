@@ -15,7 +15,8 @@ SHOWN = ("accuracy", "subset_accuracy", "balanced_accuracy", "f1_micro", "f1_mac
 def summary(run: Path) -> str:
     """Scores with intervals beside the baselines, the verdict, the proof, and where the files are."""
     metrics, manifest = read_json(run / "metrics.json"), read_json(run / "manifest.json")
-    baselines = {name: scores for name, scores in metrics["baselines"].items() if name in ("majority", "tfidf")}
+    asides = {"difference", "verdict", "worth_it", "not_measured"}
+    baselines = {name: scores for name, scores in metrics["baselines"].items() if name not in asides}
     head = ["", "test", *baselines]
     lines = [
         [name, _score(metrics["test"][name]), *(_score(scores.get(name)) for scores in baselines.values())]
@@ -23,15 +24,15 @@ def summary(run: Path) -> str:
         if name in metrics["test"]
     ]
     extra = sorted(name for name in metrics["test"] if name not in SHOWN and "/" not in name)
-    lines += [[name, _score(metrics["test"][name]), *("" for _ in baselines)] for name in extra]
+    lines += [[name, _score(metrics["test"][name]), *(_score(scores.get(name)) for scores in baselines.values())] for name in extra]
     proof, served = metrics["proof"], manifest["served"]
     told = [_table([head, *lines]), ""]
     if "verdict" in metrics["baselines"]:
         told.append(metrics["baselines"]["verdict"])
     if "rows" in proof:
         told.append(
-            f"Proof: loaded by {proof['loaded_with']} alone, {proof['same_labels']} of {proof['rows']} rows get the same label; "
-            f"probabilities differ by {proof['largest_difference']:.1e} at most."
+            f"Proof: loaded by {proof['loaded_with']} alone, {proof['same_labels']} of {proof['rows']} rows get the same answer; "
+            f"they differ by {proof['largest_difference']:.1e} at most."
         )
     told.append(f"Served: checkpoint {served['step']}, sha256 {served['sha256'][:12]}, in {run / 'model'}")
     return "\n".join(told)

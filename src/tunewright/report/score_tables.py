@@ -14,7 +14,7 @@ from tunewright.report.facts import Facts
 from tunewright.report.verdict import baseline_rows, quoted
 from tunewright.report.words import MODELS, duration, joined, lower_is_better, plural, score_meaning, score_name
 
-PICTURED = ("accuracy", "balanced_accuracy", "f1_micro", "f1_macro", "mcc", "f1_partial", "pearson", "spearman", "r2")
+PICTURED = ("accuracy", "balanced_accuracy", "f1_micro", "f1_macro", "mcc", "f1_partial", "pearson", "spearman", "r2", "exact_match", "f1")
 
 AnyScore = Score | NotMeasured | None
 

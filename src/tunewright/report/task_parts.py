@@ -62,6 +62,7 @@ class TaskPart:
 
 
 PARTS: dict[str, str] = {
+    "question-answering": "tunewright.report.answer_part:part",
     "regression": "tunewright.report.number_part:part",
     "token-classification": "tunewright.report.entities:part",
 }

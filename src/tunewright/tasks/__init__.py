@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 TASKS: Registry[Task] = Registry(
     "task",
     {
+        "question-answering": "tunewright.tasks.question_answering:QuestionAnswering",
         "regression": "tunewright.tasks.regression:Regression",
         "text-classification": "tunewright.tasks.text_classification:TextClassification",
         "token-classification": "tunewright.tasks.token_classification:TokenClassification",

@@ -22,9 +22,9 @@ Answer = Mapping[str, Any]
 """What the model says of one row, in the words of the table: for a classifier ``{"label": ..., "probabilities": {name: p}}``."""
 
 
-Kind = Literal["text", "label", "labels", "number", "spans"]
+Kind = Literal["text", "label", "labels", "number", "spans", "answers"]
 """What the values of a role are in a prepared dataset: a string; a label name; a list of label names; a float64; a list of records of
-``start, end, label``."""
+``start, end, label``; a list of records of ``start, text``, empty where there is no answer."""
 
 
 @dataclass(frozen=True)

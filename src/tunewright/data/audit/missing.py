@@ -22,7 +22,7 @@ COMMON = 0.02
 class MissingLabel(Rule):
     """Rows whose label is missing, blank, or a rare word that stands for none."""
 
-    looks_at: ClassVar = ("label", "labels", "number", "spans")
+    looks_at: ClassVar = ("label", "labels", "number", "spans", "answers")
     default: ClassVar[Policy] = "drop"
     policies: ClassVar = ("drop", "refuse")
     remedy: ClassVar = (
@@ -67,14 +67,16 @@ def without_value(looked: Looked) -> Iterator[Hit]:
         missing &= per_row(looked.rows[fault], lambda told: told.is_null().to_numpy(zero_copy_only=False))
     if missing.any():
         rows = np.flatnonzero(missing)
-        told = "that nobody has annotated" if role.kind == "spans" else f"without a {role.kind}"
+        told = {"spans": "that nobody has annotated", "answers": "without an answer (a question that has none is answered [])"}.get(
+            role.kind, f"without a {role.kind}"
+        )
         yield Hit(f"{rows_word(len(rows))} {told}", rows, f"the {role.name} is empty")
 
 
 class UnreadableLabel(Rule):
     """Rows whose label is there and cannot be used: a word where a number was wanted, more tags than tokens, entities without a type."""
 
-    looks_at: ClassVar = ("number", "spans")
+    looks_at: ClassVar = ("number", "spans", "answers")
     severity: ClassVar = "error"
     default: ClassVar[Policy] = "drop"
     policies: ClassVar = ("drop", "refuse")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NoReturn
 
 from tunewright.core.errors import UserError
+from tunewright.data.formats import squad
 from tunewright.data.formats.annotated import as_row
 from tunewright.data.formats.decoding import Decoded, Lines
 from tunewright.data.formats.kinds import Kinds, as_text
@@ -172,6 +173,10 @@ def _rows_of(value: Any, notes: Notes) -> list[Any]:
     Raises:
         UserError: it stands for none.
     """
+    if squad.is_nested(value):
+        notes.tell("json-keys", "info", f"the rows of {notes.name} are the questions of its paragraphs, with their contexts",
+                   "Nothing, if that is what you want")  # fmt: skip
+        return squad.rows(value)
     if isinstance(value, list):
         if not value:
             _refuse(f"{notes.name} is an empty list", None)

@@ -7,6 +7,7 @@ KINDS: dict[str, str] = {
     "label": "tunewright.data.values.labels:one",
     "labels": "tunewright.data.values.labels:several",
     "number": "tunewright.data.values.numbers:read",
+    "answers": "tunewright.data.values.answers:read",
     "spans": "tunewright.data.values.spans:read",
 }
 """Kind of role -> ``module:function``; the function takes the column, the role and the column's name, and, where

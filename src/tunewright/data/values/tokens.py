@@ -1,32 +1,11 @@
-"""Lists in cells: as Arrow has them, or written as text in JSON or Python."""
+"""Lists of tokens in cells: as Arrow has them, or written as text in JSON or Python."""
 
 from __future__ import annotations
-
-import ast
-import json
-from typing import Any
 
 import pyarrow as pa
 
 from tunewright.data.values.base import is_list
-
-
-def value_of(cell: Any) -> Any:
-    """What a cell holds: the list or record that its text writes in JSON or Python, else the cell itself.
-
-    >>> value_of("['a', 'b']"), value_of('[[0, 5, "PER"]]'), value_of("[sic] a text")
-    (['a', 'b'], [[0, 5, 'PER']], '[sic] a text')
-    """
-    if not isinstance(cell, str) or not cell.strip().startswith(("[", "{")):
-        return cell
-    try:
-        return json.loads(cell)
-    except (ValueError, RecursionError):
-        pass
-    try:
-        return ast.literal_eval(cell.strip())
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
-        return cell
+from tunewright.data.values.cells import value_of
 
 
 def token_lists(column: pa.ChunkedArray | pa.Array) -> list[list[str] | None] | None:

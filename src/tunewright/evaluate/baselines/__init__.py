@@ -23,6 +23,11 @@ BASELINES: dict[str, dict[str, Place]] = {
         "majority": Place("always the most frequent label", "tunewright.evaluate.baselines.classes:majority_of"),
         "tfidf": Place("TF-IDF with logistic regression", "tunewright.evaluate.baselines.classes:tfidf_of"),
     },
+    "question-answering": {
+        "no-answer": Place("always no answer", "tunewright.evaluate.baselines.answers:no_answer_of"),
+        "first-sentence": Place("the first sentence", "tunewright.evaluate.baselines.answers:first_sentence_of"),
+        "overlap": Place("words beside those of the question", "tunewright.evaluate.baselines.answers:overlap_of"),
+    },
     "regression": {
         "mean": Place("always the mean", "tunewright.evaluate.baselines.numbers:mean_of"),
         "tfidf": Place("TF-IDF with ridge regression", "tunewright.evaluate.baselines.numbers:tfidf_of"),

@@ -16,5 +16,6 @@ CRITERIA: Registry[Criterion] = Registry(
         "cross-entropy": "tunewright.train.criteria.cross_entropy:CrossEntropy",
         "huber": "tunewright.train.criteria.squared_error:Huber",
         "mean-squared-error": "tunewright.train.criteria.squared_error:MeanSquaredError",
+        "span-cross-entropy": "tunewright.train.criteria.span_cross_entropy:SpanCrossEntropy",
     },
 )
