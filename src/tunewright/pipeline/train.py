@@ -91,7 +91,7 @@ def resume(run: Path) -> Path:
     """Go on with a run that was stopped, from its newest whole checkpoint.
 
     Raises:
-        UserError: the run is finished or another process writes it, or there is no checkpoint or dataset to go on from.
+        UserError: the run is finished, another process writes it, its dataset is gone, or its recipe or data were changed since.
         Diverged, ProofFailed, Interrupted, Terminated: each with its exit status.
     """
     calm_libraries()
@@ -114,6 +114,7 @@ def _go_on(run: Path, manifest: dict[str, Any]) -> None:
     recipe = read(run / "recipe.yaml")
     facts = read_json(run / "data.json")
     dataset = Dataset.open(Path(facts["folder"])).learned_by(recipe.task)
+    dataset.verify(locked=True)
     plan = make_plan(recipe, Path(manifest["recipe_folder"]), dataset)
     if checkpoint is None:
         say(f"{run} holds no whole checkpoint: it begins again with step 1")
