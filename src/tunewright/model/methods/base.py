@@ -23,7 +23,7 @@ class Method(Config):
     """The default learning rate of the head, over that of the other trained weights."""
     merges: ClassVar[bool] = True
     """Whether what was trained can be put into the plain weights of the architecture. Where it cannot, the saved model is the base with the
-    trained part beside it, as ``docs/decisions/0014`` says."""
+    trained part beside it, as ``docs/decisions/0013`` says."""
     on_quantised: ClassVar[bool] = False
     """Whether the base may be quantised (``model.quantize``)."""
     by_parts: ClassVar[bool] = False
