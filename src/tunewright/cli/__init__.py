@@ -53,6 +53,7 @@ app.add_typer(review.app, name="review")
 def main() -> None:
     """Run the command line: an error of the user's is one paragraph and its exit status, anything else keeps its traceback."""
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin while they wait slow a busy machine down many times over
+    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # large tensors in large pages, where the system has some
     try:
         app()
     except UserError as error:

@@ -18,6 +18,8 @@ from tunewright.tasks.base import Task
 if TYPE_CHECKING:
     from torch import nn
 
+    from tunewright.model.frozen import FrozenPart
+
 SPECIALIST = "tunewright.json"
 """Beside the model: the task with its labels, how rows are cut, and how the model is loaded."""
 
@@ -36,6 +38,8 @@ class Built:
     """Paths, in the plain model, of the modules that the base checkpoint does not have."""
     head_weights: frozenset[str]
     """Names, in ``model``, of the weights above the encoder's layers, the new ones among them; they get the head's learning rate."""
+    frozen: FrozenPart | None = None
+    """The lower layers that the method leaves as they are, where it leaves any."""
 
 
 def build(base: Base, settings: ModelSettings, task: Task, method: Method, seed: int) -> Built:
@@ -54,7 +58,21 @@ def build(base: Base, settings: ModelSettings, task: Task, method: Method, seed:
             model, new = _with_head(base, settings, task)
         head = head_modules(model, new)
         model = method.apply(model, head)
-    return Built(model, new, method.head_weights(model, head))
+    return Built(model, new, method.head_weights(model, head), frozen_part(model, method, base))
+
+
+def frozen_part(model: nn.Module, method: Method, base: Base) -> FrozenPart | None:
+    """The lower layers that a method leaves as they are, held still from now on; None where it leaves none.
+
+    Args:
+        model: as the method made it.
+        method: of the recipe.
+        base: the model that it was made from.
+    """
+    from tunewright.model.frozen import FrozenPart
+
+    frozen = method.frozen_layers(base.config)
+    return FrozenPart(model, frozen) if frozen else None
 
 
 def head_modules(model: nn.Module, new: tuple[str, ...]) -> tuple[str, ...]:

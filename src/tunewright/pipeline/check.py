@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from tunewright.core.errors import MissingExtra
+from tunewright.core.errors import MissingExtra, UserError
 from tunewright.core.log import calm_libraries, say
 from tunewright.model.methods import METHODS
 from tunewright.pipeline.data import rows_of, truncation
@@ -124,7 +124,7 @@ def _choices(plan: Plan) -> list[dict[str, Any]]:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of libraries about each other
                 size = size_without_weights(plan.base, recipe.model, recipe.task, method)
-        except (RuntimeError, ValueError, NotImplementedError) as error:
+        except (RuntimeError, ValueError, NotImplementedError, UserError) as error:
             found.append({"setting": "method", "value": name, "not_measured": str(error).splitlines()[0][:200]})
             continue
         found.append(
@@ -167,6 +167,8 @@ def _warnings(recipe: Recipe, found: Mapping[str, Any]) -> Iterator[str]:
             "train.accumulate: 2, or method: lora"
         )
     folder = next(one for one in [Path(recipe.output_dir).absolute(), *Path(recipe.output_dir).absolute().parents] if one.is_dir())
-    needed, free = found["checkpoint_bytes"] * (recipe.train.save_total_limit + 1), shutil.disk_usage(folder).free
+    kept = found["frozen_cache_bytes"]
+    needed, free = found["checkpoint_bytes"] * (recipe.train.save_total_limit + 1) + kept, shutil.disk_usage(folder).free
     if needed > free:
-        yield f"its checkpoints need about {needed / GB:.1f} GB and {folder} has {free / GB:.1f} GB free: choose another output_dir"
+        what = "its checkpoints and its cache of frozen layers need" if kept else "its checkpoints need"
+        yield f"{what} about {needed / GB:.1f} GB and {folder} has {free / GB:.1f} GB free: choose another output_dir"

@@ -41,6 +41,9 @@ class TrainSettings(Config):
     """Batches of rows of similar length: the same rows per step, far less padding."""
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     """Of the training arithmetic; weights stay in float32. ``auto`` is bf16 where the hardware computes in it, else fp32."""
+    frozen_cache: Literal["auto", "float16", "float32", "never"] = "auto"
+    """Where a method leaves the lower layers as they are (``head``, ``top-layers``, ``lora`` with ``layers``): compute what they make of
+    each row once, keep it on the disk in this precision, and run the layers above only. ``auto`` is ``float16`` where it can be done."""
     evaluate_every: int | None = Field(None, ge=1)
     """Steps between two looks at the validation rows; left out, at the end of each epoch."""
     save_every: int | None = Field(None, ge=1)

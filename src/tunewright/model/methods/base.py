@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from tunewright.core.config import Config
 
@@ -18,6 +18,17 @@ class Method(Config):
     """The default learning rate of this method, over that of full tuning."""
     head_factor: ClassVar[float] = 10.0
     """The default learning rate of the head, over that of the other trained weights."""
+
+    def frozen_layers(self, config: Any) -> int:
+        """How many of the encoder's layers, the lowest, stay as they are together with the embeddings; 0 where none do.
+
+        Args:
+            config: of the base model.
+
+        Raises:
+            UserError: the settings ask for more layers than there are.
+        """
+        return 0
 
     def apply(self, model: nn.Module, head: tuple[str, ...]) -> nn.Module:
         """Make a model ready for training.

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 from pydantic import Field
 
 from tunewright.core.errors import UserError
+from tunewright.model.layers import below_top, stack_of
 from tunewright.model.methods.base import Method
 
 if TYPE_CHECKING:
@@ -26,6 +27,11 @@ class LoRA(Method):
     """Dropout before each update."""
     rslora: bool = False
     """Scale by the square root of the rank (Kalajdzievski 2023, arXiv:2312.03732)."""
+    layers: int | None = Field(None, ge=1)
+    """How many layers of the encoder are updated, from the top; left out, all of them."""
+
+    def frozen_layers(self, config: Any) -> int:
+        return 0 if self.layers is None else below_top(self.layers, config, "method.layers")
 
     def apply(self, model: nn.Module, head: tuple[str, ...]) -> nn.Module:
         from peft import LoraConfig, get_peft_model
@@ -37,6 +43,10 @@ class LoRA(Method):
             for name, module in model.named_modules()
             if isinstance(module, nn.Linear) and name not in head and not name.startswith(inside_head) and module.weight.requires_grad
         ]
+        if self.layers is not None:
+            path, stack = stack_of(model)
+            above = tuple(f"{path}.{index}." for index in range(self.frozen_layers(model.config), len(stack)))
+            linear = [name for name in linear if name.startswith(above)]
         if not linear:
             raise UserError(
                 f"{type(model).__name__} has no linear layers that LoRA could update", "", "Use method: full, or another model.base"
