@@ -106,7 +106,6 @@ def job(folder: Path, base: Path, some: Sequence[Mapping[str, Any]], **more: Any
     from tunewright.data.batch import batches
     from tunewright.metrics.classes import higher_is_better
     from tunewright.model.predict import Predictor
-    from tunewright.tasks.collate import Collate
     from tunewright.train.criteria import CRITERIA
     from tunewright.train.run import Job, compose
     from tunewright.train.settings import TrainSettings
@@ -140,7 +139,7 @@ def job(folder: Path, base: Path, some: Sequence[Mapping[str, Any]], **more: Any
         model=made.model,
         pieces=pieces,
         order=order or batches(lengths, train.batch_size, train.batch_size // train.accumulate, 3, train.bucket),
-        collate=Collate(found.tokenizer, task.labels_pad),
+        collate=task.collate(found.tokenizer),
         loss_fn=compose(task.forward, criterion),
         count=lambda batch: criterion.count(batch["labels"]),
         evaluate=evaluate or scores,

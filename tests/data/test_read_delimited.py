@@ -8,8 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tunewright.core.errors import UserError
+from tunewright.data.formats.decoding import Decoded
+from tunewright.data.formats.delimited import Delimited
+from tunewright.data.formats.records import Records
+from tunewright.data.formats.rows import Notes
 from tunewright.data.read import Table, batches, read
 
 
@@ -192,3 +198,34 @@ def test_what_a_csv_writer_writes_is_read_back(tmp_path: Path) -> None:
     table = table_of(tmp_path, out.getvalue())
     assert own(table) == [(text, more or None, number) for text, more, number in rows]
     assert not table.bad and not table.findings
+
+
+CELLS = st.sampled_from(
+    ["late", "7", "", '"late, again"', '"so ""called"""', '"two\nlines"', 'a"b', '"open', "\ufffd", "a\rb", "\\", '"x\\"y"', "\0"]
+)
+LINES = st.lists(st.tuples(CELLS, CELLS, CELLS).map(",".join) | st.sampled_from(["", "one", "text,label,n", "a,b,c,d"]), max_size=40)
+
+
+def _read_both_ways(text: str, monkeypatch: pytest.MonkeyPatch) -> tuple[Any, Any]:
+    found = []
+    for glance in (True, False):
+        with monkeypatch.context() as patch:
+            if not glance:
+                patch.setattr(Records, "plain", lambda *_: ([], 0))
+            notes = Notes("a.csv")
+            blocks = [text.encode()[at : at + 64] for at in range(0, len(text.encode()), 64)]
+            reader = Delimited(Decoded(iter(blocks), "utf-8"), notes, lambda: None)
+            parts = list(reader.parts(7))
+            rows = [row for part in parts for row in zip(part.numbers, *(column.values for column in part.columns.values()), strict=True)]
+            bad = [(one.row, one.reason, one.line, one.raw) for part in parts for one in part.bad]
+            found.append((rows, bad, notes.broken, notes.findings))
+    return found[0], found[1]
+
+
+@given(lines=LINES, end=st.sampled_from(["\n", "\r\n"]))
+@settings(max_examples=400, deadline=None)
+def test_rows_told_at_a_glance_are_those_read_one_by_one(lines: list[str], end: str) -> None:
+    head = ["text,label,n", "where is it,late,1", '"where, oh where",late,2', '"again",late,3']
+    with pytest.MonkeyPatch.context() as patch:
+        at_a_glance, one_by_one = _read_both_ways(end.join([*head, *lines, ""]), patch)
+    assert at_a_glance == one_by_one

@@ -11,10 +11,13 @@ import numpy as np
 import pytest
 
 from tunewright.core.errors import UserError
-from tunewright.evaluate import baselines
-from tunewright.evaluate.baselines import Labelled, majority, paired_texts, tfidf, worth_it
+from tunewright.evaluate.baselines import classes as baselines
+from tunewright.evaluate.baselines.base import worth_it
+from tunewright.evaluate.baselines.classes import Labelled, majority, paired_texts, tfidf
 from tunewright.metrics.classes import ClassOutcome, measure
+from tunewright.tasks.text_classification import TextClassification
 
+TASK = TextClassification()
 WORDS = {
     "billing": ["invoice", "charged", "refund", "twice", "card"],
     "bug": ["crash", "error", "screen", "blank", "crashes"],
@@ -180,7 +183,7 @@ WANTED = np.random.default_rng(0).integers(0, 2, 500)
     ],
 )
 def test_whether_fine_tuning_is_worth_it_is_answered_in_three_ways(ours, theirs, verdict, sentence, name):
-    answer = worth_it(outcome(ours, 1, WANTED), outcome(theirs, 2, WANTED), name, np.random.default_rng(0), resamples=300)
+    answer = worth_it(TASK, outcome(ours, 1, WANTED), outcome(theirs, 2, WANTED), name, np.random.default_rng(0), "TF-IDF", resamples=300)
     assert answer["verdict"] == verdict
     assert answer["sentence"].startswith(sentence) and "500 rows" in answer["sentence"] and name in answer["sentence"]
     assert answer["difference"]["value"] == pytest.approx(answer["ours"] - answer["baseline"])
@@ -190,4 +193,4 @@ def test_whether_fine_tuning_is_worth_it_is_answered_in_three_ways(ours, theirs,
 
 def test_other_rows_are_not_compared():
     with pytest.raises(UserError, match="not measured on the same rows"):
-        worth_it(outcome(0.9, 1, WANTED), outcome(0.9, 1, 1 - WANTED), "accuracy", np.random.default_rng(0))
+        worth_it(TASK, outcome(0.9, 1, WANTED), outcome(0.9, 1, 1 - WANTED), "accuracy", np.random.default_rng(0), "TF-IDF")

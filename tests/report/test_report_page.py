@@ -74,7 +74,7 @@ def test_a_proof_that_failed_is_the_first_thing_to_look_at(tmp_path: Path) -> No
     )
     said = verdict(read(run))
     assert said.proof.startswith(
-        "Proof failed: the saved model, loaded again with transformers.pipeline, gave the same label to 61 of 64 rows"
+        "Proof failed: the saved model, loaded again with transformers.pipeline, gave the same answer to 61 of 64 rows"
     )
     assert said.hints[0].anchor == "proof"
 

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from tunewright.core.errors import UserError, hint
 from tunewright.core.schema import Finding
+from tunewright.data.audit.base import fault_column
 from tunewright.data.formats.arrow_tables import texts
 from tunewright.data.read import require_columns
 from tunewright.data.shelf import remade
+from tunewright.data.values import KINDS
+from tunewright.data.values.base import Values
 from tunewright.tasks.base import Role
-from tunewright.tasks.text_classification import split_labels
 
 OURS = ("_file", "_row")
 
@@ -61,20 +63,20 @@ def wanted_columns(tables: Mapping[str, Sequence[str]], roles: Sequence[Role], c
     return wanted
 
 
-def in_roles(rows: pa.Table, roles: Sequence[Role], columns: Mapping[str, str], separator: str | None) -> Named:
-    """Put the roles under their own names, texts as strings and labels as strings or lists of strings.
+def in_roles(rows: pa.Table, roles: Sequence[Role], columns: Mapping[str, str]) -> Named:
+    """Put the roles under their own names, each with the values of its kind; what could not be read of one stands in a column of faults.
 
     Args:
         rows: own columns, ``_file``, ``_row``.
         roles: the task's.
         columns: role -> column, as ``wanted_columns`` gives it.
-        separator: what stands between several labels in one cell; None finds out.
 
     Raises:
-        UserError: a column holds what cannot be a text or a label.
+        UserError: a column holds what its role cannot have.
     """
     there = tuple(role for role in roles if role.name in columns)
-    parts = {role.name: _values(rows[columns[role.name]], role, columns[role.name], separator) for role in there}
+    read = {role.name: _values(rows[columns[role.name]], role, columns[role.name]) for role in there}
+    parts = {name: values.column for name, values in read.items()}
     findings = []
     for own in rows.column_names:
         if own in OURS or own in columns.values():
@@ -83,7 +85,14 @@ def in_roles(rows: pa.Table, roles: Sequence[Role], columns: Mapping[str, str], 
         if name != own:
             findings.append(_renamed(own, name, columns[own]))
         parts[name] = rows[own]
-    return Named(pa.table({**parts, **{name: rows[name] for name in OURS}}), there, dict(columns), tuple(findings))
+    faults = {fault_column(name): values.faults for name, values in read.items() if values.faults is not None}
+    return Named(pa.table({**parts, **faults, **{name: rows[name] for name in OURS}}), there, dict(columns), tuple(findings))
+
+
+def _values(column: pa.ChunkedArray, role: Role, name: str) -> Values:
+    module, _, function = KINDS[role.kind].partition(":")
+    found: Values = getattr(import_module(module), function)(column, role, name)
+    return found
 
 
 def stacked(tables: Sequence[pa.Table]) -> tuple[pa.Table, tuple[Finding, ...]]:
@@ -104,110 +113,6 @@ def stacked(tables: Sequence[pa.Table]) -> tuple[pa.Table, tuple[Finding, ...]]:
             tables = [_as_text(table, name) if name in table.column_names else table for table in tables]
     plain = [table.replace_schema_metadata(None) for table in tables]
     return pa.concat_tables(plain, promote_options="permissive"), tuple(findings)
-
-
-def label_text(column: pa.ChunkedArray | pa.Array, name: str) -> pa.ChunkedArray:
-    """Labels as strings: ``3`` for 3 and for 3.0, ``true`` for True; missing stays null.
-
-    Raises:
-        UserError: the labels are fractions, or no plain values at all.
-    """
-    return _remade(column, lambda values: _label_text(values, name), pa.string())
-
-
-def labels_text(column: pa.ChunkedArray | pa.Array, name: str, separator: str | None) -> pa.ChunkedArray:
-    """Several labels per row as lists of strings; a list or JSON list as it is, a text cut at ``separator``; missing or blank is null.
-
-    Raises:
-        UserError: the labels are fractions, or no plain values at all.
-    """
-    return _remade(column, lambda values: _labels_text(values, name, separator), pa.list_(pa.string()))
-
-
-def _remade(column: pa.ChunkedArray | pa.Array, make: Callable[[pa.Array], pa.Array], kind: pa.DataType) -> pa.ChunkedArray:
-    """A column in another type; a column of texts that stays what it is is not written again."""
-    column = column if isinstance(column, pa.ChunkedArray) else pa.chunked_array([column])
-    return column if column.type == kind == pa.string() else remade(column, make, kind)
-
-
-def _label_text(values: pa.Array, name: str) -> pa.Array:
-    kind = values.type
-    if pa.types.is_dictionary(kind):
-        return _label_text(values.dictionary_decode(), name)
-    if pa.types.is_floating(kind):
-        return _whole_numbers(values, name).cast(pa.string())
-    if pa.types.is_nested(kind):
-        raise UserError(
-            f"the label column {name!r} holds {_what(kind)}",
-            "A label is a name: a text or a whole number",
-            "For several labels per row write task: {name: text-classification, multi_label: true}",
-        )
-    return _cast(values, name, "label")
-
-
-def _labels_text(values: pa.Array, name: str, separator: str | None) -> pa.Array:
-    kind = values.type
-    if pa.types.is_dictionary(kind):
-        return _labels_text(values.dictionary_decode(), name, separator)
-    if _is_list(kind):
-        flat = _label_text(pc.list_flatten(values), name).to_pylist()
-        lengths = pc.list_value_length(values).to_pylist()
-        at, lists = 0, []
-        for length in lengths:
-            lists.append(None if length is None else list(dict.fromkeys(flat[at : at + length])))
-            at += length or 0
-        return pa.array(lists, pa.list_(pa.string()))
-    cells = _label_text(values, name).to_pylist()
-    cut = [None if cell is None or not cell.strip() else list(dict.fromkeys(split_labels(cell, separator))) for cell in cells]
-    return pa.array(cut, pa.list_(pa.string()))
-
-
-def _values(column: pa.ChunkedArray, role: Role, name: str, separator: str | None) -> pa.ChunkedArray:
-    if role.kind == "label":
-        return label_text(column, name)
-    if role.kind == "labels":
-        return labels_text(column, name, separator)
-    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
-    if pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
-        raise UserError(
-            f"the column {name!r} for the role {role.name!r} holds {_what(kind)}",
-            "A text was wanted",
-            f"Name the column with the text: data.columns.{role.name}",
-        )
-    return _remade(column, lambda values: _cast(values, name, role.name), pa.string())
-
-
-def _whole_numbers(values: pa.Array, name: str) -> pa.Array:
-    """Floats that are whole as int64, NaN as null."""
-    values = pc.if_else(pc.is_nan(values), None, values)
-    fractions = pc.invert(pc.equal(pc.floor(values), values))
-    if pc.any(pc.fill_null(pc.or_(fractions, pc.is_inf(values)), False)).as_py():
-        some = ", ".join(f"{one:g}" for one in pc.unique(values.filter(fractions)).slice(0, 3).to_pylist()) or "inf"
-        raise UserError(
-            f"the label column {name!r} holds fractions ({some}...): it is a label column of floats",
-            "For numbers a regression is wanted, which this task is not; a label is a name or a whole number",
-            "Check data.columns.label: is it the right column?",
-        )
-    return values.cast(pa.int64())
-
-
-def _cast(values: pa.Array, name: str, role: str) -> pa.Array:
-    try:
-        return values.cast(pa.string())
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        raise UserError(
-            f"the column {name!r} for the role {role!r} holds {values.type}, which cannot be read as text ({error})",
-            "A text or a whole number was wanted",
-            f"Name another column: data.columns.{role}",
-        ) from None
-
-
-def _is_list(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind))
-
-
-def _what(kind: pa.DataType) -> str:
-    return "lists" if _is_list(kind) else "records" if pa.types.is_struct(kind) or pa.types.is_map(kind) else str(kind)
 
 
 def _go_together(types: Sequence[pa.DataType]) -> bool:

@@ -22,7 +22,7 @@ from tunewright.core.log import say
 from tunewright.core.schema import SPLITS, Finding
 from tunewright.data.audit import RULES_VERSION
 from tunewright.data.audit.apply import Chosen, Removed, apply, chosen, refuse
-from tunewright.data.audit.base import TRAIN, Looked, Services, rows_word
+from tunewright.data.audit.base import TRAIN, Looked, Services, is_fault_column, rows_word
 from tunewright.data.audit.near_duplicates import NearDuplicate
 from tunewright.data.audit.personal import redactions, without_private
 from tunewright.data.audit.redaction import Redaction
@@ -42,6 +42,8 @@ from tunewright.data.summary import summary
 from tunewright.tasks import TASKS
 from tunewright.tasks.base import Task
 
+RANGES = 10
+"""Ranges of a number that splits have in the same shares."""
 FEWEST = 10
 """Usable rows below which no splits are made: nothing could be learned, and nothing measured."""
 
@@ -190,7 +192,7 @@ def _content(source: Source, settings: DataSettings, rules: Chosen, task: Task, 
     try:
         looked, made = _split(cleaned.looked, settings, task, seed)
         last = apply("split", looked, rules, task)
-        kept = _texts_filled(last.looked)
+        kept = _as_kept(last.looked)
         learned = task.learn(_role_rows(kept, kept.split == TRAIN))
     except UserError:
         refuse(cleaned.findings)
@@ -235,7 +237,7 @@ def _looked(source: Source, settings: DataSettings, task: Task) -> tuple[Looked,
         {source.told_as(name): table.rows.column_names for name, table in source.tables.items()}, roles, settings.columns
     )
     original, mixed = stacked([table.rows for table in source.tables.values()])
-    named = in_roles(original, roles, wanted, getattr(task, "separator", None))
+    named = in_roles(original, roles, wanted)
     places = [np.full(table.rows.num_rows, SPLITS.index(name)) for name, table in source.tables.items()]
     labels = tuple(getattr(task, "labels", None) or ())
     looked = Looked(named.rows, named.roles, np.concatenate(places), source.given, np.arange(original.num_rows), source.bad, labels)
@@ -306,8 +308,19 @@ def _divided(rows: Looked, settings: DataSettings, shares: Mapping[str, float], 
     clusters = alike if rows.group is None else united(alike, rows.group)
     if settings.split.by == "time" and rows.time is not None:
         return by_time(clusters, rows.time, shares)
-    labels = None if settings.split.by == "random" or rows.label_role is None else Labels(rows.label_ids.owners, rows.label_ids.ids)
-    return stratified(clusters, labels, shares, seed)
+    return stratified(clusters, None if settings.split.by == "random" else _strata(rows), shares, seed)
+
+
+def _strata(rows: Looked) -> Labels | None:
+    """What every split shall have in the same shares: labels; of numbers, ten ranges with as many rows each."""
+    role = rows.gold_role
+    if role is None:
+        return None
+    if role.kind != "number":
+        return Labels(rows.label_ids.owners, rows.label_ids.ids)
+    numbers = rows.rows[role.name].to_numpy().astype(np.float64)
+    edges = np.unique(np.nanquantile(numbers, np.linspace(0, 1, RANGES + 1)[1:-1])) if len(numbers) else np.zeros(0)
+    return Labels(np.arange(len(numbers)), np.searchsorted(edges, numbers, side="right"))
 
 
 def _role_rows(looked: Looked, which: np.ndarray) -> Listed:
@@ -315,14 +328,14 @@ def _role_rows(looked: Looked, which: np.ndarray) -> Listed:
     return Listed(only(looked.rows.select([role.name for role in looked.roles]), which))
 
 
-def _texts_filled(looked: Looked) -> Looked:
-    """A missing text that a policy keeps becomes an empty one: a model reads it as it is, not as the word None."""
+def _as_kept(looked: Looked) -> Looked:
+    """A missing text that a policy keeps becomes an empty one: a model reads it as it is, not as the word None. Faults were told."""
     rows = looked.rows
     for name in looked.text_roles:
         if rows[name].null_count:
             filled = remade(rows[name], lambda texts: pc.fill_null(texts, ""), pa.string())
             rows = rows.set_column(rows.column_names.index(name), name, filled)
-    return replace(looked, rows=rows)
+    return replace(looked, rows=rows.drop_columns([name for name in rows.column_names if is_fault_column(name)]))
 
 
 def _quarantine(original: pa.Table, removed: tuple[Removed, ...], bad: BadRows) -> pa.Table:

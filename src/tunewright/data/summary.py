@@ -98,7 +98,7 @@ def _test_without_label(source: Source, removed: tuple[Removed, ...]) -> int:
     if "test" not in source.given:
         return 0
     first = sum(table.rows.num_rows for split, table in source.tables.items() if split != "test")
-    return sum(int((one.numbers >= first).sum()) for one in removed if one.rule == "missing-label")
+    return sum(int((one.numbers >= first).sum()) for one in removed if one.rule in {"missing-label", "unreadable-label"})
 
 
 def _told(

@@ -14,7 +14,6 @@ from tunewright.core.folder import whole
 from tunewright.core.schema import Row, Score
 from tunewright.metrics.intervals import bootstrap
 from tunewright.tasks.base import Answer, Task
-from tunewright.tasks.text_classification import probability_of
 
 Measure = Callable[[Any], dict[str, float]]
 
@@ -40,15 +39,9 @@ def quality(
 
 
 def write_predictions(path: Path, task: Task, rows: Sequence[Row], answers: Sequence[Answer]) -> None:
-    """One Parquet line per row, in the order of the rows: where it came from, its texts, what was wanted, what was answered.
-
-    ``probability`` is that of the answer; ``probabilities`` are in the order of the task's labels.
-    """
+    """One Parquet line per row, in the order of the rows: where it came from, its texts, what was wanted, what was answered."""
     texts = [role.name for role in task.roles() if role.kind == "text" and rows and role.name in rows[0]]
     columns: dict[str, Any] = {name: [row.get(name) for row in rows] for name in ("_file", "_row", *texts)}
-    columns["wanted"] = [row.get("label") for row in rows]
-    columns["label"] = [answer["label"] for answer in answers]
-    columns["probability"] = [probability_of(answer) for answer in answers]
-    columns["probabilities"] = [list(answer["probabilities"].values()) for answer in answers]
+    columns["wanted"] = [task.wanted_of(row) for row in rows]
     with whole(path) as half:
-        pq.write_table(pa.table(columns), half, compression="zstd")
+        pq.write_table(pa.table(columns | task.columns_of(answers)), half, compression="zstd")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import Field
 
 from tunewright.core.config import Config
@@ -15,8 +13,9 @@ class EvaluateSettings(Config):
     metrics: tuple[str, ...] = ()
     """More scores, by name (``roc_auc``, ``top_5_accuracy``...) or your own as ``file.py:function``; computed during training and at
     the end."""
-    baselines: tuple[Literal["majority", "tfidf"], ...] = ("majority", "tfidf")
-    """Trivial models that are trained and scored on the same splits."""
+    baselines: tuple[str, ...] | None = None
+    """Trivial models that are trained and scored on the same splits, as ``[majority, tfidf]``; left out, all that the task has;
+    ``[]`` for none."""
     resamples: int = Field(1000, ge=100)
     """Bootstrap resamples behind each 95 % interval."""
     batch_size: int = Field(64, ge=1)

@@ -15,7 +15,6 @@ from tunewright.core.schema import Row
 from tunewright.model.build import SPECIALIST
 from tunewright.tasks import TASKS
 from tunewright.tasks.base import Answer, Encoded, Task
-from tunewright.tasks.collate import Collate
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -51,7 +50,7 @@ class Predictor:
     ) -> None:
         self.model, self.tokenizer, self.task = model, tokenizer, task
         self.max_tokens, self.batch_size = max_tokens, batch_size
-        self._collate = collate or Collate(tokenizer, task.labels_pad)
+        self._collate = collate or task.collate(tokenizer)
         self._roles = roles
 
     @classmethod

@@ -6,23 +6,27 @@ Usage: proof_child.py MODEL_FOLDER ASKED_JSON ANSWERED_JSON
 import json
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 
 
-def with_transformers(folder: str, asked: dict[str, Any]) -> list[dict[str, float]]:
+def classes(folder: str, asked: dict[str, Any]) -> tuple[list[Any], str]:
+    """Label and probability of every label, row by row."""
+    if asked["pooling"] == "mean":
+        return _with_sentence_transformers(folder, asked), "sentence_transformers"
     from transformers import pipeline
 
     classify: Any = pipeline("text-classification", model=folder, device=-1)
     pairs = asked["pairs"] or [None] * len(asked["texts"])
     rows = [text if pair is None else {"text": text, "text_pair": pair} for text, pair in zip(asked["texts"], pairs, strict=True)]
     found = [classify(row, top_k=None, truncation=True) for row in rows]
-    return [{one["label"]: one["score"] for one in scores} for scores in found]
+    return [{one["label"]: one["score"] for one in scores} for scores in found], "transformers.pipeline"
 
 
-def with_sentence_transformers(folder: str, asked: dict[str, Any]) -> list[dict[str, float]]:
+def _with_sentence_transformers(folder: str, asked: dict[str, Any]) -> list[Any]:
     import torch
     from sentence_transformers import SentenceTransformer
 
@@ -33,14 +37,17 @@ def with_sentence_transformers(folder: str, asked: dict[str, Any]) -> list[dict[
     return [{names[index]: score for index, score in enumerate(row)} for row in scores.tolist()]
 
 
+HOW: dict[str, Callable[[str, dict[str, Any]], tuple[list[Any], str]]] = {"classes": classes}
+"""How a model is asked, as the task names it: folder and question in; an answer for each row, and what loaded the model, out."""
+
+
 def main(folder: str, question: str, answer: str) -> None:
     with Path(question).open(encoding="utf-8") as stream:
         asked = json.load(stream)
-    mean = asked["pooling"] == "mean"
-    probabilities = (with_sentence_transformers if mean else with_transformers)(folder, asked)
+    answers, loaded_with = HOW[asked["how"]](folder, asked)
     assert not any(name.split(".")[0] == "tunewright" for name in sys.modules), "the proof must not lean on our own code"
     with Path(answer).open("w", encoding="utf-8") as stream:
-        json.dump({"probabilities": probabilities, "loaded_with": "sentence_transformers" if mean else "transformers.pipeline"}, stream)
+        json.dump({"answers": answers, "loaded_with": loaded_with}, stream)
 
 
 if __name__ == "__main__":

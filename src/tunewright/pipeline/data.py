@@ -30,13 +30,13 @@ def rows_of(table: Any) -> list[Row]:
 
 
 def truncation(task: Task, splits: Mapping[str, tuple[Sequence[Row], Sequence[Encoded]]], max_tokens: int, why: str) -> dict[str, Any]:
-    """How many rows are cut at ``max_tokens`` and by how many tokens, per split and label."""
+    """How many rows are cut at ``max_tokens`` and by how many tokens, per split and label (or what the task counts rows by)."""
     found: dict[str, Any] = {}
     for split, (rows, encoded) in splits.items():
         labels: dict[str, dict[str, int]] = {}
         for row, one in zip(rows, encoded, strict=True):
             if one.cut:
-                for name in _labels(row):
+                for name in task.names_in(row):
                     entry = labels.setdefault(name, {"rows_cut": 0, "tokens_cut": 0})
                     entry["rows_cut"] += 1
                     entry["tokens_cut"] += one.cut
@@ -48,8 +48,3 @@ def truncation(task: Task, splits: Mapping[str, tuple[Sequence[Row], Sequence[En
             "labels": dict(sorted(labels.items())),
         }
     return {"max_tokens": max_tokens, "why": why, "splits": found}
-
-
-def _labels(row: Row) -> list[str]:
-    label = row.get("label")
-    return [str(one) for one in label] if isinstance(label, list) else [str(label)]

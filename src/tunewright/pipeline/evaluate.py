@@ -14,13 +14,12 @@ from tunewright.core.schema import Row, Score
 from tunewright.pipeline import runs
 from tunewright.pipeline.data import cache_folder, rows_of, truncation
 from tunewright.pipeline.recipe import Recipe, read
+from tunewright.tasks import TASKS
 
 if TYPE_CHECKING:
     from tunewright.data.dataset import Dataset
     from tunewright.model.predict import Predictor
     from tunewright.tasks.base import Answer
-
-NAMES = {"majority": "always the most frequent label", "tfidf": "TF-IDF with logistic regression"}
 
 
 def evaluate(run: Path, command: str) -> dict[str, Any]:
@@ -64,7 +63,7 @@ def evaluate(run: Path, command: str) -> dict[str, Any]:
         metrics[split] = _scores(predictor, rows, answers, extra, recipe)
         _write(run, split, predictor, rows, answers)
         asked[split] = rows, answers
-    metrics |= _details(predictor, *asked["test"])
+    metrics |= predictor.task.details(predictor.task.outcome(*asked["test"]))
     metrics["baselines"] = _baselines(predictor, dataset, recipe, asked)
     metrics["excluded"] = {"test_without_label": facts.get("test_without_label", 0), "never_trained": facts.get("never_trained", {})}
     speed = {"predict_rows_per_second": round(len(asked["test"][0]) / seconds, 2), "evaluate_seconds": round(time.monotonic() - began, 2)}
@@ -103,34 +102,29 @@ def _write(run: Path, split: str, predictor: Predictor, rows: Sequence[Row], ans
     write_predictions(run / "predictions" / f"{split}.parquet", predictor.task, rows, answers)
 
 
-def _details(predictor: Predictor, rows: Sequence[Row], answers: Sequence[Answer]) -> dict[str, Any]:
-    from tunewright.metrics.classes import NEVER_TRAINED, confusion, counts
-
-    outcome: Any = predictor.task.outcome(rows, answers)
-    found: dict[str, Any] = {"support": {name: int(number) for name, number in counts(outcome).items()}}
-    if outcome.multi_label:
-        task: Any = predictor.task
-        found["thresholds"] = dict(zip(task.labels, task.thresholds, strict=True))
-    else:
-        matrix = confusion(outcome)
-        names = list(outcome.names)
-        found["confusion"] = {"labels": names + [NEVER_TRAINED] * (len(matrix) - len(names)), "matrix": matrix.tolist()}
-    return found
-
-
 def _baselines(predictor: Predictor, dataset: Dataset, recipe: Recipe, asked: dict[str, tuple[list[Row], list[Answer]]]) -> dict[str, Any]:
     """Each baseline's scores on the same test rows, and ours minus theirs, paired."""
-    from tunewright.evaluate.baselines import worth_it
+    from importlib import import_module
+
+    from tunewright.evaluate.baselines import BASELINES
+    from tunewright.evaluate.baselines.base import Asked, worth_it
+    from tunewright.metrics.classes import higher_is_better
     from tunewright.metrics.intervals import bootstrap, paired_differences
 
-    if not recipe.evaluate.baselines:
-        return {"not_measured": "the recipe names no baselines"}
-    say(f"Training the baselines: {', '.join(recipe.evaluate.baselines)}")
     task, resamples = predictor.task, recipe.evaluate.resamples
-    ours: Any = task.outcome(*asked["test"])
+    names = task.baselines if recipe.evaluate.baselines is None else recipe.evaluate.baselines
+    if not names:
+        return {"not_measured": "the recipe names no baselines"}
+    say(f"Training the baselines: {', '.join(names)}")
+    (validation, _), (test, answers) = asked["validation"], asked["test"]
+    ours: Any = task.outcome(test, answers)
+    question = Asked(task, rows_of(dataset.rows("train")), validation, test, ours, recipe.seed)
     found: dict[str, Any] = {"difference": {}}
     verdicts = []
-    for name, baseline in _trained_baselines(predictor, dataset, recipe, asked).items():
+    for name in names:
+        called, place = BASELINES[TASKS.name_of(task)][name]
+        module, _, function = place.partition(":")
+        baseline = getattr(import_module(module), function)(question)
         main = {key for key in task.measure(ours) if "/" not in key}
         scores: dict[str, Score] = bootstrap(
             baseline.outcome,
@@ -142,33 +136,8 @@ def _baselines(predictor: Predictor, dataset: Dataset, recipe: Recipe, asked: di
         found[name] = {key: score.model_dump() for key, score in scores.items()} | {"seconds": round(baseline.seconds, 2)}
         paired = paired_differences(ours, baseline.outcome, task.measure, array_generator(recipe.seed, "paired"), resamples=resamples)
         found["difference"][name] = {key: score.model_dump() for key, score in paired.items() if key in main}
-        verdicts.append(worth_it(ours, baseline.outcome, task.best_by(), array_generator(recipe.seed, "paired"), NAMES[name], resamples))
-    strongest = max(verdicts, key=lambda one: one["baseline"])
+        verdicts.append(worth_it(task, ours, baseline.outcome, task.best_by(), array_generator(recipe.seed, "paired"), called, resamples))
+    strongest = (max if higher_is_better(task.best_by()) else min)(verdicts, key=lambda one: one["baseline"])
     found["verdict"] = strongest["sentence"]
     found["worth_it"] = {"better": True, "worse": False}.get(strongest["verdict"])
-    return found
-
-
-def _trained_baselines(
-    predictor: Predictor, dataset: Dataset, recipe: Recipe, asked: dict[str, tuple[list[Row], list[Answer]]]
-) -> dict[str, Any]:
-    from tunewright.evaluate.baselines import Labelled, majority, paired_texts, tfidf
-
-    task: Any = predictor.task
-    train_rows = rows_of(dataset.rows("train"))
-    (validation_rows, _), (test_rows, test_answers) = asked["validation"], asked["test"]
-    names = task.outcome(test_rows, test_answers).names
-
-    def labelled(rows: list[Row]) -> Labelled:
-        texts = [str(row["text"]) for row in rows]
-        if rows and "text_pair" in rows[0]:
-            texts = paired_texts(texts, [str(row["text_pair"]) for row in rows])
-        return Labelled(texts, task.wanted(rows, names))
-
-    train, test = labelled(train_rows), labelled(test_rows)
-    found = {}
-    if "majority" in recipe.evaluate.baselines:
-        found["majority"] = majority(names, train.wanted, test.wanted)
-    if "tfidf" in recipe.evaluate.baselines:
-        found["tfidf"] = tfidf(names, train, test, labelled(validation_rows) if task.multi_label else None, recipe.seed)
     return found

@@ -142,7 +142,7 @@ def _split(plan: Plan, built: Built, rows: EncodedRows) -> tuple[Split, States]:
     for one in rows.encoded:
         encoded.append(replace(one, pieces=tuple(placed[at : at + len(one.pieces)])))
         at += len(one.pieces)
-    collate = WithStates(_collate(plan), states, _left(plan))
+    collate = WithStates(plan.recipe.task.collate(plan.base.tokenizer), states, _left(plan))
     return Split(placed, tuple(encoded), collate), states
 
 
@@ -152,7 +152,7 @@ def _blocks(plan: Plan, built: Built, pieces: Sequence[Mapping[str, Any]], batch
 
     assert built.frozen is not None
     say(f"Computing the {len(built.frozen.layers)} frozen layers once for {len(pieces):,} rows")
-    collate, left, forward = _collate(plan), _left(plan), plan.recipe.task.forward
+    collate, left, forward = plan.recipe.task.collate(plan.base.tokenizer), _left(plan), plan.recipe.task.forward
     device = next(built.model.parameters()).device
     for rows in batches:
         some = [pieces[row] for row in rows]
@@ -169,7 +169,7 @@ def _agrees(plan: Plan, built: Built) -> bool:
     by_size = sorted(range(len(pieces)), key=rows.lengths.__getitem__)
     some = [pieces[by_size[at * (len(by_size) - 1) // CHECKED_ROWS]] for at in range(1, CHECKED_ROWS + 1)]
     device = next(built.model.parameters()).device
-    batch = {name: values.to(device) for name, values in _collate(plan)(some).items()}
+    batch = {name: values.to(device) for name, values in plan.recipe.task.collate(plan.base.tokenizer)(some).items()}
     assert built.frozen is not None
     return built.frozen.agrees(plan.recipe.task.forward, batch, CLOSE[plan.recipe.train.precision])
 
@@ -212,12 +212,6 @@ def _key(plan: Plan, built: Built, pieces: Sequence[Mapping[str, Any]]) -> str:
     layers = str(len(built.frozen.layers))
     config = json.dumps(values, sort_keys=True, default=str)
     return text_hash(content.hexdigest(), built.frozen.fingerprint(), config, layers, *code, *versions, *place)[:32]
-
-
-def _collate(plan: Plan) -> Callable[[Sequence[Mapping[str, Any]]], dict[str, Tensor]]:
-    from tunewright.tasks.collate import Collate
-
-    return Collate(plan.base.tokenizer, plan.recipe.task.labels_pad)
 
 
 def _left(plan: Plan) -> bool:

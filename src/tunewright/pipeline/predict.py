@@ -125,9 +125,10 @@ def _lines(
         for finding in chunk.findings:
             say(f"{finding.message}. {finding.remedy}.")
         asked = _asked(chunk, specialist, source, trained, given)
-        found = {place: _failed(place, reason) for place, reason in asked.failed.items()}
+        nothing = dict.fromkeys(specialist.task.answer_schema().names)
+        found = {place: {"file": place[0], "row": place[1], **nothing, "error": reason} for place, reason in asked.failed.items()}
         for place, answer in zip(asked.places, specialist.stream(asked.rows), strict=True):
-            found[place] = _line(place, answer)
+            found[place] = {"file": place[0], "row": place[1], **specialist.task.line(answer), "error": None}
         told.answered, told.failed = told.answered + len(asked.rows), told.failed + len(asked.failed)
         yield from (found[place] for place in sorted(found))
 
@@ -155,7 +156,7 @@ def _asked(chunk: Chunk, specialist: Predictor, source: str, trained: Mapping[st
     roles = [role for role in specialist.task.roles() if role.name in columns]
     table = chunk.rows.select([*dict.fromkeys(columns.values()), "_file", "_row"])
     try:
-        named = in_roles(table, roles, columns, None)
+        named = in_roles(table, roles, columns)
     except UserError as error:
         raise UserError(error.found, error.wanted, _name_it(columns)) from None
     every = np.arange(len(table))
@@ -188,35 +189,17 @@ def _name_it(columns: Mapping[str, str]) -> str:
     return "Name the columns of this file: " + " ".join(f"--column {role}=<column>" for role in columns)
 
 
-def _line(place: tuple[str, int], answer: Mapping[str, Any]) -> dict[str, Any]:
-    from tunewright.tasks.text_classification import probability_of
-
-    told = {"label": answer["label"], "probability": probability_of(answer), "probabilities": dict(answer["probabilities"])}
-    return {"file": place[0], "row": place[1], **told, "error": None}
-
-
-def _failed(place: tuple[str, int], reason: str) -> dict[str, Any]:
-    return {"file": place[0], "row": place[1], "label": None, "probability": None, "probabilities": None, "error": reason}
-
-
-def _names(task: Task) -> list[str]:
-    return list(getattr(task, "labels", None) or ())
-
-
 def _write(lines: Iterator[dict[str, Any]], form: Format, stream: IO[str], task: Task) -> None:
     if form == "jsonl":
+        first = task.answer_schema().names[0]
         for line in lines:
-            stream.write(
-                json.dumps({name: value for name, value in line.items() if value is not None or name == "label"}, ensure_ascii=False) + "\n"
-            )
+            told = {name: value for name, value in line.items() if value is not None or name == first}
+            stream.write(json.dumps(told, ensure_ascii=False) + "\n")
         return
-    names = _names(task)
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(["file", "row", "label", "probability", *(f"probability of {name}" for name in names), "error"])
+    writer.writerow(["file", "row", *task.cells({}), "error"])
     for line in lines:
-        label = ";".join(line["label"]) if isinstance(line["label"], list) else line["label"]
-        shares = line["probabilities"] or {}
-        writer.writerow([line["file"], line["row"], label, line["probability"], *(shares.get(name) for name in names), line["error"]])
+        writer.writerow([line["file"], line["row"], *task.cells(line).values(), line["error"]])
 
 
 def _write_parquet(lines: Iterator[dict[str, Any]], out: Path, task: Task) -> None:
@@ -235,18 +218,7 @@ def _schema(task: Task) -> pa.Schema:
     """The columns of the answers in Parquet. They follow from the task alone: the first part may hold no answer at all."""
     import pyarrow as pa
 
-    label = pa.list_(pa.string()) if getattr(task, "multi_label", False) else pa.string()
-    shares = pa.struct([(name, pa.float64()) for name in _names(task)])
-    return pa.schema(
-        [
-            ("file", pa.string()),
-            ("row", pa.int64()),
-            ("label", label),
-            ("probability", pa.float64()),
-            ("probabilities", shares),
-            ("error", pa.string()),
-        ]
-    )
+    return pa.schema([("file", pa.string()), ("row", pa.int64()), *task.answer_schema(), ("error", pa.string())])
 
 
 def format_of(form: str | None, out: Path | None) -> Format:

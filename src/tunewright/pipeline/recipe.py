@@ -10,9 +10,10 @@ import yaml
 from pydantic import Field, model_validator
 
 from tunewright.core.config import Config
-from tunewright.core.errors import BadConfig, Problem, UserError, nearest
+from tunewright.core.errors import BadConfig, Problem, UserError, hint, nearest
 from tunewright.core.registry import Member
 from tunewright.data.settings import DataSettings
+from tunewright.evaluate.baselines import BASELINES
 from tunewright.evaluate.settings import EvaluateSettings
 from tunewright.model.methods import METHODS
 from tunewright.model.methods.base import Method
@@ -68,6 +69,9 @@ class Recipe(Config):
             raise ValueError(
                 f"criterion {CRITERIA.name_of(criterion)} does not fit {'several labels' if multi else 'one label'} per row: use {wanted}"
             )
+        known = BASELINES.get(TASKS.name_of(self.task), {})
+        if unknown := [name for name in self.evaluate.baselines or () if name not in known]:
+            raise ValueError(f"evaluate.baselines: this task has no baseline {unknown[0]!r}. {hint(unknown[0], known)}")
         if self.model.pooling == "mean" and "text_pair" in self.data.columns:
             raise ValueError(
                 "model.pooling: mean is saved as a sentence encoder, which reads one text: use pooling: architecture for pairs"

@@ -275,7 +275,6 @@ def job_of(
     """All that an engine needs, from a plan and a built model; ``watchers`` are callbacks beside the usual ones."""
     from tunewright.data.batch import batches
     from tunewright.metrics.classes import higher_is_better
-    from tunewright.tasks.collate import Collate
     from tunewright.train.run import Job, compose
 
     recipe, train, criterion = plan.recipe, plan.recipe.train, plan.recipe.criterion
@@ -286,7 +285,7 @@ def job_of(
         model=built.model,
         pieces=frozen.train.pieces if frozen else plan.train[1].pieces,
         order=order,
-        collate=frozen.train.collate if frozen else Collate(plan.base.tokenizer, recipe.task.labels_pad),
+        collate=frozen.train.collate if frozen else recipe.task.collate(plan.base.tokenizer),
         loss_fn=compose(recipe.task.forward, criterion),
         count=lambda batch: criterion.count(batch["labels"]),
         evaluate=scores,
@@ -369,8 +368,9 @@ def _save_and_prove(run: Path, plan: Plan, done: Run) -> dict[str, Any]:
     save(method.merge(done.model), half, plan.base.tokenizer, task, TASKS.spec(task), recipe.model, limit, roles)
     say("Proving the saved model in a fresh process")
     some: Sequence[Row] = rows[:PROOF_ROWS]
-    proof = prove(half, some, answers[: len(some)], recipe.model.pooling, bool(getattr(task, "multi_label", False)))
-    proof["batch_of_one"] = prove_batching(Predictor.load(half), some)
+    saved = Predictor.load(half)
+    proof = prove(half, saved, some, answers[: len(some)], recipe.model.pooling)
+    proof["batch_of_one"] = prove_batching(saved, some)
     return proof
 
 

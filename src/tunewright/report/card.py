@@ -14,6 +14,7 @@ from tunewright.core.schema import Score
 from tunewright.report.checklist import checklist
 from tunewright.report.evidence import NotMeasured, RowCount, Served, Truncation
 from tunewright.report.facts import Facts, read
+from tunewright.report.task_parts import TaskPart, part_of
 from tunewright.report.verdict import verdict, worst_labels
 from tunewright.report.view import view_of
 from tunewright.report.words import clean, count, duration, joined, parameters, percent, plural, score_name, signed, size
@@ -61,6 +62,7 @@ def write(run: Path) -> Path:
 
 def _parts(facts: Facts) -> dict[str, Any]:
     view, scores = view_of(facts), facts.metrics.test
+    own = view.own
     support = facts.metrics.support if isinstance(facts.metrics.support, dict) else {}
     worst = worst_labels(scores)[:MOST_WORST] if isinstance(scores, dict) else []
     return {
@@ -68,11 +70,11 @@ def _parts(facts: Facts) -> dict[str, Any]:
         "v": verdict(facts),
         "items": checklist(facts),
         "labels": facts.labels,
-        "pair": _pair(facts),
-        "what": _what(facts),
-        "limits": list(_limits(facts)),
-        "snippet": snippet(facts),
-        "threshold_note": _threshold_note(facts),
+        "what": _what(facts, own),
+        "answers": own.answers if own else _answers(facts),
+        "limits": [*(own.limits if own else _limits_of_labels(facts)), *_limits(facts)],
+        "snippet": own.snippet if own else snippet(facts),
+        "threshold_note": _threshold_note(facts) if facts.multi_label and not own else "",
         "score_columns": view.scores.columns,
         "score_rows": view.scores.rows,
         "score_note": view.scores.note,
@@ -89,13 +91,15 @@ def metadata(facts: Facts) -> dict[str, Any]:
     """The front matter of the card. Language and licence are not in a run folder, so they are not in here."""
     model, data = facts.manifest.model, facts.manifest.data
     base = model.base if not isinstance(model, NotMeasured) and isinstance(model.base, str) else ""
-    found: dict[str, Any] = {"library_name": _library(facts), "pipeline_tag": "text-classification"}
+    own = part_of(facts)
+    tag, name = (own.pipeline_tag, own.task_name) if own else ("text-classification", "Text classification")
+    found: dict[str, Any] = {"library_name": _library(facts), "pipeline_tag": tag}
     if hub_id(base):
         found["base_model"] = base
-    found["tags"] = ["tunewright", "text-classification", *(["multi-label"] if facts.multi_label else [])]
+    found["tags"] = ["tunewright", tag, *(["multi-label"] if facts.multi_label else [])]
     if not isinstance(data, NotMeasured) and isinstance(data.name, str):
         found["datasets"] = [clean(data.name)]
-    results = _results(facts)
+    results = _results(facts, own.metrics if own else HUB_METRICS)
     if results:
         found["metrics"] = list(dict.fromkeys(one["type"] for one in results))
         dataset = found.get("datasets", ["not recorded"])[0]
@@ -104,7 +108,7 @@ def metadata(facts: Facts) -> dict[str, Any]:
                 "name": clean(facts.name),
                 "results": [
                     {
-                        "task": {"type": "text-classification", "name": "Text classification"},
+                        "task": {"type": tag, "name": name},
                         "dataset": {"name": dataset, "type": dataset, "split": "test"},
                         "metrics": results,
                     }
@@ -114,18 +118,18 @@ def metadata(facts: Facts) -> dict[str, Any]:
     return found
 
 
-def _results(facts: Facts) -> list[dict[str, Any]]:
+def _results(facts: Facts, words: dict[str, str]) -> list[dict[str, Any]]:
     scores = facts.metrics.test
     if isinstance(scores, NotMeasured):
         return []
     return [
         {
-            "type": HUB_METRICS[name],
+            "type": words[name],
             "value": one.value,
             "name": f"{score_name(name)} (95 % interval {one.low:.4f} to {one.high:.4f}, {one.rows} rows)",
         }
         for name, one in scores.items()
-        if name in HUB_METRICS and isinstance(one, Score)
+        if name in words and isinstance(one, Score)
     ]
 
 
@@ -179,10 +183,17 @@ def _pair(facts: Facts) -> bool:
     return isinstance(facts.data.columns, dict) and "text_pair" in facts.data.columns
 
 
-def _what(facts: Facts) -> str:
+def _answers(facts: Facts) -> str:
+    given = "any number of its labels, or none" if facts.multi_label else "one of its labels"
+    asked = "pairs of texts" if _pair(facts) else "texts"
+    return f"Give it {asked} of the kind it was trained on; it answers with {given}, also for a text that fits none of them."
+
+
+def _what(facts: Facts, own: TaskPart | None) -> str:
     model = facts.manifest.model
     labels = plural(len(facts.labels), "label") if facts.labels else "a closed list of labels"
-    kind = f"A text classifier with {labels}{', several of which may be given to one text' if facts.multi_label else ''}"
+    several = ", several of which may be given to one text" if facts.multi_label else ""
+    kind = own.what if own else f"A text classifier with {labels}{several}"
     if isinstance(model, NotMeasured):
         return f"{kind}. What it was made from: not measured ({model.not_measured})."
     weights = f", {parameters(model.parameters)} parameters" if isinstance(model.parameters, int) else ""
@@ -190,7 +201,7 @@ def _what(facts: Facts) -> str:
     return f"{kind}, fine-tuned from {model.base} (method: {model.method}{weights}{trained})."
 
 
-def _limits(facts: Facts) -> Iterator[str]:
+def _limits_of_labels(facts: Facts) -> Iterator[str]:
     metrics, data = facts.metrics, facts.data
     if isinstance(metrics.test, dict):
         weak = [
@@ -207,6 +218,10 @@ def _limits(facts: Facts) -> Iterator[str]:
         )
     if isinstance(data.never_trained, dict) and data.never_trained:
         yield f"Cannot give {joined(list(data.never_trained))}: such rows stood in the test split, but not in training."
+
+
+def _limits(facts: Facts) -> Iterator[str]:
+    data = facts.data
     if isinstance(cuts := data.truncation, Truncation):
         rows, cut = sum(one.rows for one in cuts.splits.values()), sum(one.rows_cut for one in cuts.splits.values())
         share = percent(cut / rows if rows else 0)

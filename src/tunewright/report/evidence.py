@@ -283,11 +283,19 @@ class Baseline(Fact):
 class Baselines(Fact):
     """The trivial models, how far ours stands from them, and what follows."""
 
-    majority: Maybe[Baseline] = ABSENT
-    tfidf: Maybe[Baseline] = ABSENT
+    models: dict[str, Maybe[Baseline]] = {}
+    """By name; they stand beside the other keys in the file."""
     difference: dict[str, Maybe[Scores]] = {}
     verdict: str = ""
     worth_it: bool | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _apart(cls, value: Any) -> Any:
+        if not isinstance(value, Mapping) or "models" in value:
+            return value
+        others = {key: one for key, one in value.items() if key in cls.model_fields}
+        return {**others, "models": {key: one for key, one in value.items() if key not in cls.model_fields}}
 
 
 class BatchOfOne(Fact):

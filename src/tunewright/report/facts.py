@@ -14,6 +14,7 @@ from tunewright.core.folder import read_json, read_lines
 from tunewright.report.curve import Curve, read_curve
 from tunewright.report.evidence import Data, Fact, Look, Manifest, Metrics, NotMeasured
 from tunewright.report.mistakes import Predictions, read_predictions
+from tunewright.report.task_parts import PARTS
 
 M = TypeVar("M", bound=Fact)
 R = TypeVar("R")
@@ -38,6 +39,11 @@ class Facts:
     @property
     def name(self) -> str:
         return self.manifest.name if isinstance(self.manifest.name, str) else self.run.resolve().name
+
+    @property
+    def task(self) -> str:
+        """The task's name; empty when no file tells it."""
+        return self.data.task if isinstance(self.data.task, str) else ""
 
     @property
     def multi_label(self) -> bool:
@@ -85,6 +91,7 @@ def read(run: Path) -> Facts:
     recipe_text, recipe = _recipe(run, missing)
     data = _typed(run, "data.json", Data, missing)
     labels = data.labels if isinstance(data.labels, list) else []
+    own = isinstance(data.task, str) and data.task in PARTS
     return Facts(
         run=run,
         manifest=_typed(run, "manifest.json", Manifest, missing),
@@ -92,7 +99,9 @@ def read(run: Path) -> Facts:
         metrics=_typed(run, "metrics.json", Metrics, missing),
         curve=told(lambda: read_curve(run / "events.jsonl")),
         looks=told(lambda: [Look.model_validate(one) for one in read_lines(run / "looks.jsonl")]),
-        predictions=told(lambda: read_predictions(run / "predictions", labels)),
+        predictions=NotMeasured(not_measured="the task reads them itself")
+        if own
+        else told(lambda: read_predictions(run / "predictions", labels)),
         recipe_text=recipe_text,
         recipe=recipe,
         missing=missing,

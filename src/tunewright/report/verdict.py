@@ -9,6 +9,7 @@ from typing import Literal
 from tunewright.core.schema import Score
 from tunewright.report.evidence import Baseline, Baselines, BatchOfOne, Data, Metrics, NotMeasured, Proof, RowCount, Truncation
 from tunewright.report.facts import Facts
+from tunewright.report.task_parts import part_of
 from tunewright.report.words import MODELS, SPACE, joined, lower_is_better, percent, plural, score_name, sentence, short, signed, within
 
 INTERVAL = f"95{SPACE}% interval"
@@ -134,8 +135,7 @@ def baseline_rows(baselines: Baselines | NotMeasured) -> dict[str, Baseline]:
     """The baselines that were measured, by key."""
     if isinstance(baselines, NotMeasured):
         return {}
-    pairs = (("tfidf", baselines.tfidf), ("majority", baselines.majority))
-    return {key: one for key, one in pairs if isinstance(one, Baseline)}
+    return {key: one for key in MODELS if isinstance(one := baselines.models.get(key), Baseline)}
 
 
 def _proof(proof: Proof | NotMeasured) -> tuple[Answer, str]:
@@ -143,11 +143,11 @@ def _proof(proof: Proof | NotMeasured) -> tuple[Answer, str]:
         return "not measured", f"The saved model was not proved ({proof.not_measured})."
     how = f", loaded again with {proof.loaded_with}," if isinstance(proof.loaded_with, str) else ""
     same = (
-        f"the same label to {proof.same_labels} of {plural(proof.rows, 'row')}"
+        f"the same answer to {proof.same_labels} of {plural(proof.rows, 'row')}"
         if isinstance(proof.rows, int)
         else "answers that were compared"
     )
-    gap = f", largest difference in probability {short(proof.largest_difference)}" if isinstance(proof.largest_difference, float) else ""
+    gap = f", largest difference {short(proof.largest_difference)}" if isinstance(proof.largest_difference, float) else ""
     if isinstance(alone := proof.batch_of_one, BatchOfOne):
         gap += f"; {plural(alone.rows, 'row')} answered one at a time differ by at most {short(alone.largest_difference)}"
     if proof.ok:
@@ -163,6 +163,8 @@ def hints(facts: Facts) -> Iterator[Hint]:
         yield Hint(f"{plural(len(facts.missing), 'part')} of the run folder cannot be read, so this page is not whole.", "missing")
     yield from _about_data(facts.data)
     yield from _about_scores(facts.metrics)
+    own = part_of(facts)
+    yield from (Hint(text, anchor) for text, anchor in (own.hints if own else ()))
     if isinstance(facts.looks, list) and len(facts.looks) > 1:
         yield Hint(
             f"The test split was looked at {len(facts.looks)} times; each look that leads to a change makes its score flatter.", "looks"

@@ -13,6 +13,7 @@ from tunewright.report.evidence import NotMeasured, RowCount, Split
 from tunewright.report.facts import Facts
 from tunewright.report.label_tables import ConfusionTable, LabelTable, confusion_table, label_table
 from tunewright.report.score_tables import ScoreTables, score_tables
+from tunewright.report.task_parts import TaskPart, part_of
 from tunewright.report.words import count, day, duration, joined, parameters, plural, sentence, size
 
 MOST_BARS = 20
@@ -57,6 +58,8 @@ class View:
     """Everything the template shows that is not in the facts as it stands."""
 
     kind: str
+    own: TaskPart | None
+    """What the task adds; None for a classification."""
     parts: list[tuple[str, str]]
     data: DataPart
     learning: LearningPart | None
@@ -69,9 +72,11 @@ class View:
 
 def view_of(facts: Facts) -> View:
     """Shape the facts of a run for the page."""
+    own = part_of(facts)
     return View(
-        kind=_kind(facts),
-        parts=_parts(facts),
+        kind=_kind(facts) if own is None else f"{facts.task}, {own.kind}",
+        own=own,
+        parts=_parts(facts, own),
         data=_data(facts),
         learning=_learning(facts),
         scores=score_tables(facts),
@@ -96,17 +101,13 @@ def _kind(facts: Facts) -> str:
     return ", ".join(part for part in (task if isinstance(task, str) else "", labels, several) if part)
 
 
-def _parts(facts: Facts) -> list[tuple[str, str]]:
-    parts = [("verdict", "Verdict"), ("data", "Data"), ("learning", "Learning"), ("scores", "Scores")]
-    parts += [] if facts.multi_label else [("confusion", "Confusion")]
-    return [
-        *parts,
-        ("classes", "Labels"),
-        ("mistakes", "Mistakes"),
-        ("cost", "Cost"),
-        ("checklist", "Checklist"),
-        ("again", "Make it again"),
-    ]
+def _parts(facts: Facts, own: TaskPart | None) -> list[tuple[str, str]]:
+    first = [("verdict", "Verdict"), ("data", "Data"), ("learning", "Learning"), ("scores", "Scores")]
+    last = [("cost", "Cost"), ("checklist", "Checklist"), ("again", "Make it again")]
+    if own is not None:
+        return [*first, *((one.anchor, one.title) for one in own.sections), *last]
+    confusion = [] if facts.multi_label else [("confusion", "Confusion")]
+    return [*first, *confusion, ("classes", "Labels"), ("mistakes", "Mistakes"), *last]
 
 
 def _data(facts: Facts) -> DataPart:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from tunewright.core.config import Config
 from tunewright.core.schema import Row
+from tunewright.tasks.collate import Collate, Piece
 
 if TYPE_CHECKING:
     import numpy as np
+    import pyarrow as pa
     from torch import Tensor, nn
 
     from tunewright.metrics.intervals import Outcome
@@ -20,14 +22,20 @@ Answer = Mapping[str, Any]
 """What the model says of one row, in the words of the table: for a classifier ``{"label": ..., "probabilities": {name: p}}``."""
 
 
+Kind = Literal["text", "label", "labels", "number"]
+"""What the values of a role are in a prepared dataset: a string; a label name; a list of label names; a float64."""
+
+
 @dataclass(frozen=True)
 class Role:
     """A part that a column of the table plays."""
 
     name: str
-    kind: Literal["text", "label", "labels"]
+    kind: Kind
     meaning: str
     needed: bool = True
+    separator: str | None = None
+    """Of labels: what stands between several in one cell; left out, it is found out."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +49,8 @@ class Encoded:
     pieces: tuple[Mapping[str, Any], ...]
     tokens: int
     cut: int
+    beside: tuple[Mapping[str, Any], ...] = ()
+    """Parallel to ``pieces``: what ``decode`` needs and no model reads, as character offsets. Empty when there is nothing."""
 
 
 def text_of(cell: Any) -> str:
@@ -57,6 +67,12 @@ class Task(Config):
     """The criterion when the recipe names none."""
     labels_pad: ClassVar[int | None] = None
     """What fills the labels of a shorter row in a batch; None when labels have one shape for every row."""
+    gold: ClassVar[str] = "label"
+    """The role that holds what is wanted of a row."""
+    baselines: ClassVar[tuple[str, ...]]
+    """The baselines that it is held against when the recipe names none (``evaluate.baselines``)."""
+    proof: ClassVar[str]
+    """How ``model/proof_child.py`` asks the saved model in a process without our code, by the name of a function there."""
 
     def roles(self) -> tuple[Role, ...]:
         """The parts that columns play here, text roles first."""
@@ -86,6 +102,10 @@ class Task(Config):
         """Rows -> model inputs. Rows without a label get no ``labels``; they can be predicted but not trained on."""
         raise NotImplementedError
 
+    def collate(self, tokenizer: Any) -> Callable[[Sequence[Piece]], dict[str, Tensor]]:
+        """Pieces in, one batch out. The default pads token numbers."""
+        return Collate(tokenizer, self.labels_pad)
+
     def forward(self, model: nn.Module, batch: Mapping[str, Tensor]) -> Tensor:
         """What the criterion compares with ``batch["labels"]``: for a classifier, logits of shape (batch, classes)."""
         logits: Tensor = model(**{name: values for name, values in batch.items() if name != "labels"}).logits
@@ -104,6 +124,10 @@ class Task(Config):
         """Wanted and answered side by side, ready to be measured and resampled."""
         raise NotImplementedError
 
+    def same_rows(self, one: Any, other: Any) -> bool:
+        """Whether two outcomes are over the same rows in the same order, as far as what they wanted tells."""
+        raise NotImplementedError
+
     def measure(self, outcome: Any) -> dict[str, float]:
         """Every score of an outcome, by name."""
         raise NotImplementedError
@@ -115,3 +139,49 @@ class Task(Config):
     def tuned(self, outcome: Any) -> Self:
         """The task with what is chosen on validation rows (decision thresholds); never called with test rows."""
         return self
+
+    def details(self, outcome: Any) -> dict[str, Any]:
+        """What ``metrics.json`` tells of the test rows beside the scores, in plain values: a confusion matrix, counts."""
+        return {}
+
+    def names_in(self, row: Row) -> list[str]:
+        """Under which names a row is counted where rows are counted by name: its labels. None for a task without names."""
+        return []
+
+    def wanted_of(self, row: Row) -> Any:
+        """What is wanted of a row, as ``predictions/`` keeps it."""
+        return row.get(self.gold)
+
+    def columns_of(self, answers: Sequence[Answer]) -> dict[str, Any]:
+        """Answers as the columns of ``predictions/``, each parallel to the answers."""
+        return {name: [answer[name] for answer in answers] for name in self.answer_schema().names}
+
+    def answer_schema(self) -> pa.Schema:
+        """The columns of an answer where it is written for others; they follow from the task alone."""
+        raise NotImplementedError
+
+    def line(self, answer: Answer) -> dict[str, Any]:
+        """An answer under the names of ``answer_schema``."""
+        return {name: answer[name] for name in self.answer_schema().names}
+
+    def cells(self, line: Mapping[str, Any]) -> dict[str, Any]:
+        """A line as the cells of a CSV, by column, each text or a number; what is missing in the line is None. The columns do not depend
+        on the line."""
+        return {name: line.get(name) for name in self.answer_schema().names}
+
+    def agrees(self, one: Answer, other: Answer) -> bool:
+        """Whether two answers to one row say the same to its reader."""
+        raise NotImplementedError
+
+    def difference(self, one: Answer, other: Answer) -> float:
+        """How far two answers to one row are apart, in the unit that the proof bounds (a probability): 0 for the same, inf for answers
+        that cannot be compared."""
+        raise NotImplementedError
+
+    def asked(self, rows: Sequence[Row], max_tokens: int) -> dict[str, Any]:
+        """What ``model/proof_child.py`` is told of some rows, in plain values of JSON."""
+        raise NotImplementedError
+
+    def heard(self, told: Any, row: Row, encoded: Encoded, tokenizer: Any) -> Answer:
+        """What ``model/proof_child.py`` answered to a row, as an answer of ours."""
+        raise NotImplementedError

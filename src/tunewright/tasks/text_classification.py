@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 from pydantic import Field, model_validator
@@ -12,6 +13,7 @@ from tunewright.tasks.base import Answer, Encoded, Role, Task, text_of
 
 if TYPE_CHECKING:
     import numpy as np
+    import pyarrow as pa
 
     from tunewright.metrics.classes import ClassOutcome
 
@@ -21,6 +23,8 @@ class TextClassification(Task):
 
     head: ClassVar = "AutoModelForSequenceClassification"
     criterion: ClassVar = "cross-entropy"
+    baselines: ClassVar = ("majority", "tfidf")
+    proof: ClassVar = "classes"
 
     labels: tuple[str, ...] | None = None
     """The label names in the order of their ids. Left out, they are learned from the training rows, sorted by name."""
@@ -45,10 +49,12 @@ class TextClassification(Task):
         return self
 
     def roles(self) -> tuple[Role, ...]:
+        several = Role("label", "labels", "the label names", separator=self.separator)
+        label = several if self.multi_label else Role("label", "label", "the label")
         return (
             Role("text", "text", "the text to classify"),
             Role("text_pair", "text", "a second text, when a pair is classified", needed=False),
-            Role("label", "labels" if self.multi_label else "label", "the label names" if self.multi_label else "the label"),
+            label,
         )
 
     def default_criterion(self) -> str:
@@ -185,6 +191,11 @@ class TextClassification(Task):
             return np.array([one or [0.0] * len(ids) for one in found], dtype=bool).reshape(-1, len(ids))
         return np.array([-1 if one is None else one for one in found], dtype=np.int64)
 
+    def same_rows(self, one: ClassOutcome, other: ClassOutcome) -> bool:
+        import numpy as np
+
+        return one.names == other.names and np.array_equal(one.wanted, other.wanted)
+
     def measure(self, outcome: ClassOutcome) -> dict[str, float]:
         from tunewright.metrics.classes import measure
 
@@ -202,6 +213,59 @@ class TextClassification(Task):
 
         found = best_thresholds(outcome.wanted, outcome.probabilities)
         return self.model_copy(update={"thresholds": tuple(float(one) for one in found)})
+
+    def details(self, outcome: ClassOutcome) -> dict[str, Any]:
+        from tunewright.metrics.classes import NEVER_TRAINED, confusion, counts
+
+        found: dict[str, Any] = {"support": {name: int(number) for name, number in counts(outcome).items()}}
+        if self.multi_label:
+            return {**found, "thresholds": dict(zip(self.labels or (), self.thresholds or [0.5] * len(self.labels or ()), strict=True))}
+        matrix, names = confusion(outcome), list(outcome.names)
+        return {**found, "confusion": {"labels": names + [NEVER_TRAINED] * (len(matrix) - len(names)), "matrix": matrix.tolist()}}
+
+    def names_in(self, row: Row) -> list[str]:
+        return self.wanted_labels(row)
+
+    def columns_of(self, answers: Sequence[Answer]) -> dict[str, Any]:
+        lists = [list(answer["probabilities"].values()) for answer in answers]
+        return {
+            "label": [answer["label"] for answer in answers],
+            "probability": [probability_of(answer) for answer in answers],
+            "probabilities": lists,
+        }
+
+    def answer_schema(self) -> pa.Schema:
+        import pyarrow as pa
+
+        label = pa.list_(pa.string()) if self.multi_label else pa.string()
+        shares = pa.struct([(name, pa.float64()) for name in self.labels or ()])
+        return pa.schema([("label", label), ("probability", pa.float64()), ("probabilities", shares)])
+
+    def line(self, answer: Answer) -> dict[str, Any]:
+        return {"label": answer["label"], "probability": probability_of(answer), "probabilities": dict(answer["probabilities"])}
+
+    def cells(self, line: Mapping[str, Any]) -> dict[str, Any]:
+        label, shares = line.get("label"), line.get("probabilities") or {}
+        told = {"label": ";".join(label) if isinstance(label, list) else label, "probability": line.get("probability")}
+        return told | {f"probability of {name}": shares.get(name) for name in self.labels or ()}
+
+    def agrees(self, one: Answer, other: Answer) -> bool:
+        first, second = (max(answer["probabilities"], key=answer["probabilities"].__getitem__) for answer in (one, other))
+        return bool(first == second)
+
+    def difference(self, one: Answer, other: Answer) -> float:
+        first, second = one["probabilities"], other["probabilities"]
+        if set(first) != set(second):
+            return math.inf
+        gaps = [abs(first[name] - second[name]) for name in first]
+        return max((gap if math.isfinite(gap) else math.inf for gap in gaps), default=0.0)
+
+    def asked(self, rows: Sequence[Row], max_tokens: int) -> dict[str, Any]:
+        pairs = [text_of(row["text_pair"]) for row in rows] if rows and "text_pair" in rows[0] else None
+        return {"texts": [text_of(row["text"]) for row in rows], "pairs": pairs, "multi_label": self.multi_label}
+
+    def heard(self, told: Any, row: Row, encoded: Encoded, tokenizer: Any) -> Answer:
+        return {"probabilities": told}
 
 
 def probability_of(answer: Answer) -> float:

@@ -17,6 +17,7 @@ RULES: Registry[Rule] = Registry(
         "secret": "tunewright.data.audit.personal:Secret",
         "empty-text": "tunewright.data.audit.rows:EmptyText",
         "missing-label": "tunewright.data.audit.missing:MissingLabel",
+        "unreadable-label": "tunewright.data.audit.missing:UnreadableLabel",
         "mojibake": "tunewright.data.audit.mojibake:Mojibake",
         "control-characters": "tunewright.data.audit.characters:ControlCharacters",
         "markup-only": "tunewright.data.audit.content:MarkupOnly",

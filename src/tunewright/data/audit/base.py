@@ -17,7 +17,7 @@ from tunewright.data.audit.near import clusters
 from tunewright.data.audit.normal import hashes, normal, numbered
 from tunewright.data.origins import Origins
 from tunewright.data.shelf import only
-from tunewright.tasks.base import Role
+from tunewright.tasks.base import Kind, Role
 
 if TYPE_CHECKING:
     from tunewright.data.read import BadRow
@@ -131,6 +131,11 @@ class Looked:
     def label_role(self) -> Role | None:
         """The role that is a label or several, if the task has one."""
         return next((role for role in self.roles if role.kind in {"label", "labels"}), None)
+
+    @property
+    def gold_role(self) -> Role | None:
+        """The role that holds what is wanted of a row: labels, a number."""
+        return next((role for role in self.roles if role.kind != "text"), None)
 
     @property
     def locked(self) -> np.ndarray:
@@ -303,7 +308,7 @@ class Rule(Config):
 
     tasks: ClassVar[tuple[str, ...]] = ()
     """The tasks it serves; empty: every task that has what it looks at."""
-    looks_at: ClassVar[tuple[Literal["text", "label", "labels"], ...]] = ("text",)
+    looks_at: ClassVar[tuple[Kind, ...]] = ("text",)
     """Kinds of role, one of which the table must have."""
     uses: ClassVar[tuple[Literal["embed", "count_tokens"], ...]] = ()
     """The services that it calls: where it may change rows, they are part of what a dataset version stands for."""
@@ -336,6 +341,19 @@ class Rule(Config):
         """The rule as it looks at the blocks of a stream, one after the other; what it says of a block must not depend on what it has seen
         of others, but for ``memory`` (``audit/on_the_fly.py``)."""
         return self
+
+
+FAULT = "_fault_"
+
+
+def fault_column(role: str) -> str:
+    """The column that says why a value of this role could not be read: string, null where it could. Datasets do not keep it."""
+    return FAULT + role
+
+
+def is_fault_column(name: str) -> bool:
+    """Whether a column tells faults of another."""
+    return name.startswith(FAULT)
 
 
 def normalised(column: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 import numpy as np
+import pyarrow as pa
 
 from tunewright.core.schema import Policy
-from tunewright.data.audit.base import Hit, Looked, Rule, per_row, rows_word
+from tunewright.data.audit.base import Hit, Looked, Rule, fault_column, per_row, rows_word
 
 NULL_LIKE = ("none", "n/a", "n.a.", "na", "null", "nil", "-", "--", "?", "??", "(none)", "[none]", "(null)")
 """Words that often stand for no label; taken for a class when ``COMMON`` of the rows or more have them."""
@@ -21,7 +22,7 @@ COMMON = 0.02
 class MissingLabel(Rule):
     """Rows whose label is missing, blank, or a rare word that stands for none."""
 
-    looks_at: ClassVar = ("label", "labels")
+    looks_at: ClassVar = ("label", "labels", "number")
     default: ClassVar[Policy] = "drop"
     policies: ClassVar = ("drop", "refuse")
     remedy: ClassVar = (
@@ -32,6 +33,9 @@ class MissingLabel(Rule):
     reaches_test: ClassVar = True
 
     def look(self, looked: Looked) -> Iterator[Hit]:
+        if looked.label_role is None:
+            yield from _without_value(looked)
+            return
         labels = looked.label_ids
         words = [name.strip().lower() for name in labels.names]
         counts = np.bincount(labels.ids[labels.ids >= 0], minlength=len(words)).tolist()
@@ -51,6 +55,43 @@ class MissingLabel(Rule):
 
 
 _EMPTY = "the label is empty"
+
+
+def _without_value(looked: Looked) -> Iterator[Hit]:
+    """Rows whose number, say, is missing; one that could not be read is another rule's."""
+    role = looked.gold_role
+    if role is None:
+        return
+    missing = per_row(looked.rows[role.name], lambda values: values.is_null().to_numpy(zero_copy_only=False))
+    if (fault := fault_column(role.name)) in looked.rows.column_names:
+        missing &= per_row(looked.rows[fault], lambda told: told.is_null().to_numpy(zero_copy_only=False))
+    if missing.any():
+        rows = np.flatnonzero(missing)
+        yield Hit(f"{rows_word(len(rows))} without a {role.kind}", rows, f"the {role.name} is empty")
+
+
+class UnreadableLabel(Rule):
+    """Rows whose label is there and cannot be used: a word where a number was wanted."""
+
+    looks_at: ClassVar = ("number",)
+    severity: ClassVar = "error"
+    default: ClassVar[Policy] = "drop"
+    policies: ClassVar = ("drop", "refuse")
+    streams: ClassVar = "row"
+    remedy: ClassVar = "Correct these rows in the file, or let them go"
+    recipe: ClassVar = "data.policy.unreadable-label: drop"
+    reaches_test: ClassVar = True
+
+    def look(self, looked: Looked) -> Iterator[Hit]:
+        role = looked.gold_role
+        fault = None if role is None else fault_column(role.name)
+        if role is None or fault not in looked.rows.column_names:
+            return
+        rows = np.flatnonzero(per_row(looked.rows[fault], lambda told: told.is_valid().to_numpy(zero_copy_only=False)))
+        if len(rows):
+            reasons = looked.rows[fault].take(pa.array(rows)).to_pylist()
+            told = "; ".join(dict.fromkeys(reasons[:3]))
+            yield Hit(f"{rows_word(len(rows))} whose {role.name} cannot be used: {told}", rows, reasons)
 
 
 def _reason(name: str, word: str, rare: set[str], named: tuple[str, ...]) -> str:

@@ -5,11 +5,17 @@ from __future__ import annotations
 import csv
 import re
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import chain, takewhile, tee
+from typing import TYPE_CHECKING
 
 from tunewright.data.formats.decoding import Lines
 from tunewright.data.formats.header import NUMBER
+
+if TYPE_CHECKING:
+    from _csv import Reader
 
 OPEN_CHARS = 1 << 26
 """The longest quoted cell, in characters; a quote that is not closed within it is taken for a fault."""
@@ -126,18 +132,15 @@ class Records:
     def plain(self, most: int, header: list[str]) -> tuple[list[list[str]], int]:
         """The cells of the next records, as many as can be told at a glance, and their characters.
 
-        These are rows as wide as the table, in lines without a quotation mark and without a character that text does not have; the header
-        is not among them.
+        These are rows as wide as the table, each in a line of its own and without a character that text does not have; the header is not
+        among them.
         """
         dialect, shape = self.dialect, self.shape
         if self._back or shape is None or shape.width < 2 or dialect.spaced or not isinstance(self._lines, Lines):
             return [], 0
         rows, chars = [], 0
-        for line in self._lines.ready(most):
-            if (dialect.quote and dialect.quote in line) or "\0" in line or "\ufffd" in line:
-                break
-            cells = line.removesuffix("\r").split(dialect.delimiter)
-            if len(cells) != shape.width or cells == header:
+        for line, cells in self._alone(line.removesuffix("\r") for line in self._lines.ready(most)):
+            if len(cells) != shape.width or cells == header or "\0" in line or "\ufffd" in line:
                 break
             rows.append(cells)
             chars += len(line)
@@ -146,6 +149,24 @@ class Records:
         self._tail = False
         self._learn(rows)
         return rows, chars
+
+    def _alone(self, lines: Iterator[str]) -> Iterator[tuple[str, list[str]]]:
+        """Each line and its cells, as long as lines are records by themselves: none with a quotation mark, or all with theirs in order."""
+        quote, first = self.dialect.quote, next(lines, None)
+        if first is None:
+            return
+        lines = chain([first], lines)
+        if not quote or quote not in first:
+            without = takewhile(lambda line: not quote or quote not in line, lines)
+            yield from ((line, line.split(self.dialect.delimiter)) for line in without)
+            return
+        told, read = tee(takewhile(lambda line: "\r" not in line and (quote in line or not self.dialect.escaped), lines))
+        reader = self._reader(read)
+        with suppress(csv.Error):
+            for count, cells in enumerate(reader, 1):
+                if reader.line_num != count:
+                    return
+                yield next(told), cells
 
     def __iter__(self) -> Iterator[Record]:
         quote = self.dialect.quote
@@ -268,16 +289,17 @@ class Records:
 
     def _parse(self, text: str) -> list[str] | None:
         """The cells of one whole record, or None when its quotes are not in order."""
-        dialect = self.dialect
         if len(text) > csv.field_size_limit():
             csv.field_size_limit(min(len(text) * 2, 2**31 - 1))  # the limit is the process's own: only ever raised
-        reader = csv.reader((text.removesuffix("\r"),), delimiter=dialect.delimiter or "\x1f", quotechar=dialect.quote,
-                            doublequote=not dialect.escaped, escapechar="\\" if dialect.escaped else None,
-                            skipinitialspace=dialect.spaced, strict=True)  # fmt: skip
         try:
-            return next(reader)
+            return next(self._reader((text.removesuffix("\r"),)))
         except (csv.Error, StopIteration):
             return None
+
+    def _reader(self, lines: Iterable[str]) -> Reader:
+        dialect = self.dialect
+        return csv.reader(lines, delimiter=dialect.delimiter or "\x1f", quotechar=dialect.quote, doublequote=not dialect.escaped,
+                          escapechar="\\" if dialect.escaped else None, skipinitialspace=dialect.spaced, strict=True)  # fmt: skip
 
     def _swallowed(self, taken: Sequence[str], cells: Sequence[str]) -> bool | None:
         """Whether a cell over several lines is really rows between two quotes that have nothing to do with each other.

@@ -85,7 +85,7 @@ class BlockAudit:
         """
         names = sorted(set(block.rows["_file"].to_pylist()))
         require_columns(block.rows.column_names, self._columns, " and ".join(names[:2]))
-        roles = in_roles(block.rows, self._task.roles(), self._columns, getattr(self._task, "separator", None))
+        roles = in_roles(block.rows, self._task.roles(), self._columns)
         count = block.rows.num_rows
         labels = tuple(self._memory.labels)
         return Looked(

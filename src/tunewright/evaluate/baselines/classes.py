@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from tunewright.core.chance import array_generator
 from tunewright.core.errors import UserError
-from tunewright.core.schema import Score
-from tunewright.metrics.classes import ClassOutcome, best_thresholds, higher_is_better, measure
-from tunewright.metrics.intervals import mcnemar, paired_difference
+from tunewright.core.schema import Row
+from tunewright.evaluate.baselines.base import Asked, Baseline
+from tunewright.metrics.classes import ClassOutcome, best_thresholds
 
 Array = NDArray[Any]
 Clock = Callable[[], float]
@@ -41,15 +41,29 @@ class Labelled:
     wanted: Array
 
 
-@dataclass(frozen=True)
-class Baseline:
-    """The answers of a baseline over the test rows, and what they cost."""
+def majority_of(asked: Asked) -> Baseline:
+    """``majority`` over the splits of a run."""
+    names = asked.ours.names
+    return majority(names, _labelled(asked, asked.train, names).wanted, _labelled(asked, asked.test, names).wanted)
 
-    name: str
-    outcome: ClassOutcome
-    seconds: float
-    """Wall-clock time of training and answering together."""
-    trained_rows: int
+
+def tfidf_of(asked: Asked) -> Baseline:
+    """``tfidf`` over the splits of a run."""
+    names, task = asked.ours.names, asked.task
+    train, test = (_labelled(asked, rows, names) for rows in (asked.train, asked.test))
+    validation = _labelled(asked, asked.validation, names) if getattr(task, "multi_label", False) else None
+    return tfidf(names, train, test, validation, asked.seed)
+
+
+def _labelled(asked: Asked, rows: Sequence[Row], names: tuple[str, ...]) -> Labelled:
+    task: Any = asked.task
+    return Labelled(texts_of(rows), task.wanted(rows, names))
+
+
+def texts_of(rows: Sequence[Row]) -> list[str]:
+    """The text of each row; of a pair both, each word marked by its side."""
+    texts = [str(row["text"]) for row in rows]
+    return paired_texts(texts, [str(row["text_pair"]) for row in rows]) if rows and "text_pair" in rows[0] else texts
 
 
 def majority(names: tuple[str, ...], train_wanted: Array, test_wanted: Array, clock: Clock = time.perf_counter) -> Baseline:
@@ -70,7 +84,7 @@ def majority(names: tuple[str, ...], train_wanted: Array, test_wanted: Array, cl
     train_wanted = train_wanted[_usable(train_wanted)]
     shares = np.tile(_shares(names, train_wanted), (len(test_wanted), 1))
     thresholds = np.full(len(names), 0.5)
-    return Baseline("majority", _outcome(names, test_wanted, shares, thresholds), clock() - begun, len(train_wanted))
+    return Baseline(_outcome(names, test_wanted, shares, thresholds), clock() - begun, len(train_wanted))
 
 
 def tfidf(
@@ -105,54 +119,12 @@ def tfidf(
     probabilities = _answer(names, [texts[row] for row in rows], wanted, [*chosen.texts, *test.texts], seed)
     ours, theirs = np.split(probabilities, [len(chosen.texts)])
     thresholds = best_thresholds(chosen.wanted, ours) if len(chosen.texts) else np.full(len(names), 0.5)
-    return Baseline("tfidf", _outcome(names, test.wanted, theirs, thresholds), clock() - begun, len(rows))
+    return Baseline(_outcome(names, test.wanted, theirs, thresholds), clock() - begun, len(rows))
 
 
 def paired_texts(first: Sequence[str], second: Sequence[str]) -> list[str]:
     """One text for each pair, in which every word remembers the side it came from."""
     return [" ".join([*_marked(FIRST, one), *_marked(SECOND, other)]) for one, other in zip(first, second, strict=True)]
-
-
-def worth_it(
-    ours: ClassOutcome,
-    baseline: ClassOutcome,
-    name: str,
-    rng: np.random.Generator,
-    baseline_name: str = "TF-IDF with logistic regression",
-    resamples: int = 1000,
-) -> dict[str, Any]:
-    """Is fine-tuning worth it here? A paired difference in one score, and a sentence that may be quoted.
-
-    Args:
-        ours: the fine-tuned model.
-        baseline: over the same rows in the same order.
-        name: the score to compare, as ``f1_macro``.
-        rng: the only source of chance.
-        baseline_name: as the sentence shall call it.
-        resamples: of the bootstrap.
-
-    Returns:
-        ``score``; ``verdict`` (``better``, ``no proven difference`` or ``worse``, at 95 %); ``ours`` and ``baseline``; ``difference``,
-        ours minus baseline, with ``value, low, high, rows``; ``mcnemar_p``; ``sentence``. Ready for JSON.
-
-    Raises:
-        UserError: the two are not over the same rows, or the score has no value on them.
-    """
-    if ours.names != baseline.names or not np.array_equal(ours.wanted, baseline.wanted):
-        raise UserError("the model and the baseline were not measured on the same rows", "the same test rows in the same order were wanted",
-                        "Measure both again on one dataset version: tunewright evaluate RUN")  # fmt: skip
-    difference = paired_difference(ours, baseline, measure, name, rng, resamples=resamples)
-    mine, other = measure(ours)[name], measure(baseline)[name]
-    verdict = _verdict(difference, higher_is_better(name))
-    return {
-        "score": name,
-        "verdict": verdict,
-        "ours": mine,
-        "baseline": other,
-        "difference": difference.model_dump(),
-        "mcnemar_p": mcnemar(ours.right, baseline.right),
-        "sentence": _sentence(verdict, name, mine, other, difference, baseline_name),
-    }
 
 
 def _answer(names: tuple[str, ...], texts: Sequence[str], wanted: Array, asked: Sequence[str], seed: int) -> Array:
@@ -242,18 +214,3 @@ def _outcome(names: tuple[str, ...], wanted: Array, probabilities: Array, thresh
 
 def _marked(mark: str, text: str) -> list[str]:
     return [mark + word for word in re.findall(WORD, text)]
-
-
-def _verdict(difference: Score, higher: bool) -> str:
-    low, high = (difference.low, difference.high) if higher else (-difference.high, -difference.low)
-    return "better" if low > 0 else "worse" if high < 0 else "no proven difference"
-
-
-def _sentence(verdict: str, name: str, mine: float, other: float, difference: Score, baseline_name: str) -> str:
-    numbers = (f"{name} is {mine:.3f} against {other:.3f} for {baseline_name}, a difference of {difference.value:+.3f} "
-               f"(95 % interval {difference.low:+.3f} to {difference.high:+.3f}, {difference.rows} rows)")  # fmt: skip
-    if verdict == "better":
-        return f"Fine-tuning is worth it here: {numbers}."
-    if verdict == "worse":
-        return f"Fine-tuning is not worth it here: {numbers}. Use the baseline, or look for what went wrong in training."
-    return f"It is not proven that fine-tuning is worth it here: {numbers}. The baseline is the cheaper choice until more test rows tell."
