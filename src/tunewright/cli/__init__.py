@@ -10,7 +10,7 @@ from typing import ParamSpec
 
 import typer
 
-from tunewright.cli import check, data, demo, doctor, evaluate, new, predict, prepare, report, review, run, schema, show, train
+from tunewright.cli import check, compare, data, demo, doctor, evaluate, new, predict, prepare, report, review, run, schema, show, train
 from tunewright.core.errors import Interrupted, UserError
 
 P = ParamSpec("P")
@@ -44,7 +44,7 @@ def _ended_by_hand(command: Callable[P, None]) -> Callable[P, None]:
     return guarded
 
 
-for module in (demo, new, check, show, prepare, run, train, evaluate, predict, report, schema, doctor):
+for module in (demo, new, check, show, prepare, run, train, evaluate, compare, predict, report, schema, doctor):
     app.command(name=module.__name__.rpartition(".")[2])(_ended_by_hand(module.command))
 app.add_typer(data.app, name="data")
 app.add_typer(review.app, name="review")
