@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,8 @@ class Watch:
 
         give_back()
         self._process, self._over = psutil.Process(), threading.Event()
+        self._began, self.processor_seconds = time.process_time(), 0.0
+        """Of all threads, from the beginning to ``end``."""
         self.start = self.peak = self._process.memory_info().rss
         """Bytes at the beginning, and the most that was seen."""
         self._thread = threading.Thread(target=self._look, daemon=True)
@@ -92,6 +95,7 @@ class Watch:
         """Stop looking."""
         self._over.set()
         self._thread.join()
+        self.processor_seconds = time.process_time() - self._began
         return self
 
     def _look(self) -> None:

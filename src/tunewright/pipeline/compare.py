@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 ROUNDS = 5
 TIMED_ROWS = 256
 ATTACHED, MERGES = "attached_rows_per_second", "merged_rows_per_second"
-RELATIVE = ("trainable", "training_memory_bytes", "train_seconds", "storage_bytes", ATTACHED, MERGES)
+RELATIVE = ("trainable", "training_memory_bytes", "train_seconds", "training_processor_seconds", "storage_bytes", ATTACHED, MERGES)
 """What is also told as a share of what the reference has; the score is too."""
 
 
@@ -54,7 +54,7 @@ def compare(runs: Sequence[Path], speed: bool = True) -> dict[str, Any]:
         _speeds(runs, recipes, found)
     answers = [_answered(run, task) for run, task in zip(runs, tasks, strict=True)]
     for index, one in enumerate(found):
-        one["relative"] = _relative(one, found[at])
+        one["relative"] = relative(one, found[at])
         one["difference"] = None if index == at else _difference(tasks[at], answers[index], answers[at], name, recipes[at])
     return {"score": name, "reference": found[at]["run"], "runs": found}
 
@@ -103,6 +103,7 @@ def _facts(run: Path, recipe: Recipe, name: str) -> dict[str, Any]:
         "parameters": model["parameters"],
         "training_memory_bytes": cost.get("training_memory_bytes", _no("it was trained by an older release")),
         "train_seconds": cost["train_seconds"],
+        "training_processor_seconds": cost.get("training_processor_seconds", _no("it was trained by an older release")),
         "epochs": cost["epochs"],
         "storage_bytes": small or cost["model_bytes"],
         "stored": "what was trained" if small else "the whole model",
@@ -116,7 +117,7 @@ def _no(why: str) -> dict[str, str]:
     return {"not_measured": why}
 
 
-def _relative(one: Mapping[str, Any], reference: Mapping[str, Any]) -> dict[str, float]:
+def relative(one: Mapping[str, Any], reference: Mapping[str, Any]) -> dict[str, float]:
     """Shares of what the reference has; what either lacks is left out."""
     found = {}
     for name in RELATIVE:

@@ -394,6 +394,7 @@ def _efficiency(run: Path, plan: Plan, done: Run, ready: Ready) -> dict[str, Any
         "tokens": done.tokens,
         "peak_memory_bytes": peak_memory(),
         "training_memory_bytes": ready.memory.growth,
+        "training_processor_seconds": round(ready.memory.processor_seconds, 2),
         "model_bytes": _size(run / "model"),
         **({"adapter_bytes": _size(run / "adapter")} if (run / "adapter").is_dir() else {}),
         **({"frozen_cache_bytes": frozen.bytes, "frozen_cache_seconds": round(frozen.seconds, 2)} if frozen else {}),
