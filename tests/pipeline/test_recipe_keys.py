@@ -438,6 +438,37 @@ def method(lab: Lab) -> None:
     assert trained[0] < everything[0] and trained[1] == everything[1]
 
 
+def lora_layers(lab: Lab) -> None:
+    changed = []
+    for count in (1, None):
+        names = [name for name, weight in lab.built(lab.plan(method={"name": "lora", "layers": count})).model.named_parameters()
+                 if weight.requires_grad and "lora_" in name]  # fmt: skip
+        changed.append({name.partition(".layer.")[2][0] for name in names})
+    assert changed == [{"1"}, {"0", "1"}]
+
+
+def top_layers_k(lab: Lab) -> None:
+    trained = []
+    for count in (1, 2):
+        model = lab.built(lab.plan(method={"name": "top-layers", "k": count})).model
+        names = [name for name, weight in model.named_parameters() if weight.requires_grad]
+        trained.append({name.partition(".layer.")[2][0] for name in names if ".layer." in name})
+        assert any(name.startswith("classifier.") for name in names) and not any("embeddings" in name for name in names)
+    assert trained == [{"1"}, {"0", "1"}]
+
+
+def frozen_cache(lab: Lab) -> None:
+    from tunewright.pipeline.frozen import frozen_states, plan_bytes
+
+    sizes = {}
+    for kept in ("auto", "float16", "float32", "never"):
+        plan = lab.plan(method="head", **{"train.frozen_cache": kept})
+        frozen = frozen_states(plan, lab.built(plan))
+        assert (frozen.bytes if frozen else 0) == plan_bytes(plan)
+        sizes[kept] = plan_bytes(plan)
+    assert sizes["never"] == 0 < 2 * sizes["auto"] == 2 * sizes["float16"] == sizes["float32"]
+
+
 def criterion(lab: Lab) -> None:
     assert lab.loss() == lab.loss(criterion="cross-entropy") != lab.loss(criterion={"name": "cross-entropy", "smoothing": 0.3})
     with pytest.raises(BadConfig, match=r"binary-cross-entropy does not fit the task as it is set: use cross-entropy"):
@@ -910,6 +941,8 @@ CHECKS: dict[str, Callable[[Lab], None]] = {
     "model.revision": revision,
     "method": method,
     **method_keys.CHECKS,
+    "method.lora.layers": lora_layers,
+    "method.top-layers.k": top_layers_k,
     "criterion": criterion,
     "criterion.cross-entropy.smoothing": smoothing,
     "criterion.huber.delta": delta,
@@ -938,6 +971,7 @@ CHECKS: dict[str, Callable[[Lab], None]] = {
     "train.clip": clip,
     "train.bucket": bucket,
     "train.precision": train_precision,
+    "train.frozen_cache": frozen_cache,
     "train.evaluate_every": evaluate_every,
     "train.save_every": save_every,
     "train.save_total_limit": save_total_limit,

@@ -52,6 +52,17 @@ class Method(Config):
             UserError: they do not fit; the reason, and what would.
         """
 
+    def frozen_layers(self, config: Any) -> int:
+        """How many of the encoder's layers, the lowest, stay as they are together with the embeddings; 0 where none do.
+
+        Args:
+            config: of the base model.
+
+        Raises:
+            UserError: the settings ask for more layers than there are.
+        """
+        return 0
+
     def apply(self, model: nn.Module, head: tuple[str, ...]) -> nn.Module:
         """Make a model ready for training.
 
