@@ -187,4 +187,12 @@ def examples() -> dict[str, tuple[dict[str, Any], list[dict[str, Any]]]]:
         "question-answering": ({}, asked(24)),
         "regression": ({}, [{"text": row["text"], "number": 950 + 7.5 * (at % 5)} for at, row in enumerate(rows(24))]),
         "text-classification": ({}, rows(24)),
+        "token-classification": ({}, [tagged(row["text"], at) for at, row in enumerate(rows(24))]),
     }
+
+
+def tagged(text: str, number: int) -> dict[str, Any]:
+    """A text of which some words are entities: two types, as many as the number says."""
+    starts = [at for at in range(len(text)) if at == 0 or text[at - 1] == " "][: 1 + number % 4]
+    words = [(start, start + len(text[start:].split(" ")[0])) for start in starts]
+    return {"text": text, "spans": [{"start": a, "end": b, "label": ("THING", "WORD")[at % 2]} for at, (a, b) in enumerate(words)]}
