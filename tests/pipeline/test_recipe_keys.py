@@ -510,7 +510,7 @@ def entity_words(lab: Lab) -> None:
     assert trained_tokens(lab) - trained_tokens(lab, **{"task.words": "blanks"}) == 2 * rows, "it's is three words, or one"
 
 
-def stride(lab: Lab) -> None:
+def entity_stride(lab: Lab) -> None:
     few, many = (
         [len(one.pieces) for one in lab.plan(**MARKED, **{"model.max_tokens": 24, "task.stride": size}).train[1].encoded]
         for size in (0, 11)
@@ -958,7 +958,7 @@ CHECKS: dict[str, Callable[[Lab], None]] = {
     "task.token-classification.labels": entity_types,
     "task.token-classification.subwords": subwords,
     "task.token-classification.words": entity_words,
-    "task.token-classification.stride": stride,
+    "task.token-classification.stride": entity_stride,
     "task.text-classification.labels": labels,
     "task.text-classification.multi_label": multi_label,
     "task.text-classification.separator": separator,
