@@ -349,6 +349,7 @@ def _save_and_prove(run: Path, plan: Plan, done: Run) -> dict[str, Any]:
     half = run / f"model{runs.UNPROVED}"
     method.save_adapter(done.model, run / f"adapter{runs.UNPROVED}")
     roles = [role.name for role in task.roles() if role.name in rows[0]]
+    plan.base.tokenizer("", truncation=True, max_length=limit)  # it saves how it cut last, which was never where rows came from the cache
     save(method.merge(done.model), half, plan.base.tokenizer, task, TASKS.spec(task), recipe.model, limit, roles)
     say("Proving the saved model in a fresh process")
     some: Sequence[Row] = rows[:PROOF_ROWS]
