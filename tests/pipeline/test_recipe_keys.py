@@ -507,7 +507,9 @@ def subwords(lab: Lab) -> None:
 
 def entity_words(lab: Lab) -> None:
     rows = len(lab.plan(**MARKED).train[0])
-    assert trained_tokens(lab) - trained_tokens(lab, **{"task.words": "blanks"}) == 2 * rows, "it's is three words, or one"
+    letters, blanks = (trained_tokens(lab, **{"task.words": words}) for words in ("letters", "blanks"))
+    assert trained_tokens(lab) == blanks, "learned: every number stands between blanks"
+    assert letters - blanks == 2 * rows, "it's is three words, or one"
 
 
 def entity_stride(lab: Lab) -> None:
