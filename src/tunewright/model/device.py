@@ -64,7 +64,8 @@ def machine() -> dict[str, Any]:
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 """Numbers of glibc's ``mallopt``."""
-LARGE_BYTES, KEPT_BYTES = 1 << 21, 1 << 26
+USUAL, SMALL = (1 << 20, 1 << 24), (1 << 19, 1 << 22)
+"""Bytes: from where on a block is a large one, and how much free memory is kept. Smaller ones leave fewer holes and cost time."""
 PAGE_BYTES = 4096
 
 
@@ -111,18 +112,21 @@ def give_back() -> None:
         ctypes.CDLL(None).malloc_trim(0)
 
 
-def keep_less() -> None:
+def keep_less(small: bool) -> None:
     """Have the C library (glibc) give large blocks back at once, for the rest of this process.
 
     Batches of ever other shapes otherwise leave holes of ever other sizes: resident memory grew to three times what was in use
     (docs/lab-log.md).
+
+    Args:
+        small: whether what is trained is so small that the holes would be most of it, as above a cache of frozen layers.
     """
     import ctypes
 
     with contextlib.suppress(OSError, AttributeError):
-        library = ctypes.CDLL(None)
-        library.mallopt(M_MMAP_THRESHOLD, LARGE_BYTES)
-        library.mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
+        library, (large, kept) = ctypes.CDLL(None), SMALL if small else USUAL
+        library.mallopt(M_MMAP_THRESHOLD, large)
+        library.mallopt(M_TRIM_THRESHOLD, kept)
 
 
 def load_whole(model: Any) -> None:

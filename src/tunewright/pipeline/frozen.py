@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from tunewright.pipeline.train import Plan
     from tunewright.tasks.base import Encoded
 
-TOKENS_AT_ONCE = 1024
+TOKENS_AT_ONCE = 512
 """Tokens of a forward pass through the frozen layers, padding included."""
 CHECKED_ROWS = 8
 CLOSE = {"fp32": 1e-4, "bf16": 0.05, "fp16": 0.01}

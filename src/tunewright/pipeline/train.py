@@ -232,7 +232,7 @@ def _ready(plan: Plan) -> Ready:
 
     recipe = plan.recipe
     engine(recipe.train.engine)  # its libraries are no part of what training takes
-    keep_less()
+    keep_less(small=plan_bytes(plan) > 0)
     built = build(plan.base, recipe.model, recipe.task, recipe.method, seed_for(recipe.seed, "head"))
     load_whole(built.model)
     memory = Watch()
