@@ -410,6 +410,7 @@ def _save_and_prove(run: Path, plan: Plan, done: Run) -> dict[str, Any]:
         merging = {"merging": prove_merging(one, some, known, recipe.model.precision, quantised(recipe.model, method))}
         known = one.answers(some, encoded.encoded[: len(some)])
     roles = [role.name for role in task.roles() if role.name in rows[0]]
+    plan.base.tokenizer("", truncation=True, max_length=limit)  # it saves how it cut last, which was never where rows came from the cache
     save(plain, half, plan.base.tokenizer, task, TASKS.spec(task), recipe.model, limit, roles, beside)
     say("Proving the saved model in a fresh process")
     saved = Predictor.load(half)
