@@ -8,8 +8,6 @@ from typing import Any
 TEXT = "Anna flew to Paris with ACME on Monday."
 WANTED = [(0, 4, "PER"), (13, 18, "LOC"), (24, 28, "ORG")]
 PLACES = [{"start": start, "end": end, "label": label} for start, end, label in WANTED]
-TOKENS = ["Anna", "flew", "to", "Paris", "with", "ACME", "."]
-TAGS = ["B-PER", "O", "O", "B-LOC", "O", "B-ORG", "O"]
 
 
 def many(make: Any, count: int = 30) -> list[Any]:
