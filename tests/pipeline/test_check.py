@@ -202,10 +202,10 @@ def test_steps_that_leave_the_finite_numbers_are_not_measured_and_say_why(recipe
 
 def test_little_memory_and_little_disk_are_warned_of(recipe_file, tmp_path):
     recipe = build({**json.loads(recipe_file.read_text()), "output_dir": str(tmp_path / "not" / "yet")})
-    warned = list(check._warnings(recipe, {"memory_bytes": 10**15, "checkpoint_bytes": 10**15}))
+    warned = list(check._warnings(recipe, {"memory_bytes": 10**15, "disk_bytes": 3 * 10**15}))
     assert "1000000.0 GB of memory" in warned[0] and "method: lora" in warned[0]
-    assert "checkpoints need about 3000000.0 GB" in warned[1] and "output_dir" in warned[1]
-    assert not list(check._warnings(recipe, {"memory_bytes": {"not_measured": "?"}, "checkpoint_bytes": 1}))
+    assert "checkpoints and its model need about 3000000.0 GB" in warned[1] and "output_dir" in warned[1]
+    assert not list(check._warnings(recipe, {"memory_bytes": {"not_measured": "?"}, "disk_bytes": 1}))
 
 
 def test_data_that_cannot_be_learned_from_is_explained(recipe_file, tmp_path):

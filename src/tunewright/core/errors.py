@@ -54,6 +54,10 @@ class Terminated(UserError):
     exit_code = 143
 
 
+class DiskFull(UserError):
+    """There is no room left where something was to be written."""
+
+
 class MissingExtra(UserError):
     """A part of tunewright needs packages that were not installed with it."""
 

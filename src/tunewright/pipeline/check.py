@@ -5,7 +5,6 @@ It leaves nothing behind but sentence vectors in the cache, which the run then n
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
@@ -20,6 +19,7 @@ from tunewright.model.quantize import needs
 from tunewright.model.quantize import warnings as of_quantised
 from tunewright.pipeline.data import rows_of, truncation
 from tunewright.pipeline.recipe import Recipe, refused
+from tunewright.pipeline.room import lacking
 
 if TYPE_CHECKING:
     from tunewright.data.dataset import Dataset
@@ -181,7 +181,5 @@ def _warnings(recipe: Recipe, found: Mapping[str, Any]) -> Iterator[str]:
             f"the run needs about {memory / GB:.1f} GB of memory and this machine has {there / GB:.1f} GB: halve train.batch_size or set "
             "train.accumulate: 2, or method: lora"
         )
-    folder = next(one for one in [Path(recipe.output_dir).absolute(), *Path(recipe.output_dir).absolute().parents] if one.is_dir())
-    needed, free = found["checkpoint_bytes"] * (recipe.train.save_total_limit + 1), shutil.disk_usage(folder).free
-    if needed > free:
-        yield f"its checkpoints need about {needed / GB:.1f} GB and {folder} has {free / GB:.1f} GB free: choose another output_dir"
+    if why := lacking(found["disk_bytes"], recipe.output_dir):
+        yield f"{why}: choose another output_dir"

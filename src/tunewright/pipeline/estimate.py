@@ -27,6 +27,7 @@ from tunewright.model.size import (
     steps_to_time,
     total_steps,
 )
+from tunewright.pipeline.room import needed_bytes
 from tunewright.pipeline.train import Plan, job_of, scorer
 from tunewright.train.run import Callback, Run
 
@@ -68,7 +69,12 @@ def estimate(plan: Plan) -> dict[str, Any]:
 
     recipe = plan.recipe
     size = size_without_weights(plan.base, recipe.model, recipe.task, recipe.method)
-    known = {"parameters": size.parameters, "trainable": size.trainable, "checkpoint_bytes": size.checkpoint_bytes}
+    known = {
+        "parameters": size.parameters,
+        "trainable": size.trainable,
+        "checkpoint_bytes": size.checkpoint_bytes,
+        "disk_bytes": needed_bytes(plan, size),
+    }
     if why := _too_large(size):
         return known | _not_measured(why)
     steps, costs = _steps(plan)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tunewright.core.chance import seed_for
-from tunewright.core.errors import BadConfig, Interrupted, Problem, ProofFailed, Terminated, UserError, hint
-from tunewright.core.folder import file_hash, locked, read_json, write_json, write_text
+from tunewright.core.errors import BadConfig, DiskFull, Interrupted, Problem, ProofFailed, Terminated, UserError, hint
+from tunewright.core.folder import file_hash, locked, read_json, writable, write_json, write_text
 from tunewright.core.log import calm_libraries, say
 from tunewright.core.schema import Row
 from tunewright.model.methods import METHODS
@@ -72,12 +73,16 @@ def train(recipe: Recipe, where: Path, stem: str, command: str, overwrite: bool 
         UserError: anything that the user can mend, before the weights are loaded where that can be.
         DataRefused, Diverged, ProofFailed, Interrupted, Terminated: each with its exit status.
     """
+    from tunewright.model.size import size_of
+    from tunewright.pipeline.room import make_sure
+
     calm_libraries()
     _one_process()
     runs.may_claim(recipe, overwrite)
     plan = make_plan(recipe, where, prepare(recipe, where, locked=True))
     built, scores = _build(plan), scorer(plan)
     scores(built.model)  # a score by that name, and metrics of the user's own, fail here: no run is begun, no epoch is lost
+    make_sure(plan, size_of(built.model), overwrite)
     run = runs.claim(plan.asked, stem, overwrite)
     with runs.begun(run):
         runs.begin(run, plan.recipe, where, command)
@@ -239,18 +244,30 @@ def _fit_and_save(run: Path, plan: Plan, built: Built, scores: Callable[[nn.Modu
     say(size.line)
     if built.targets:
         say(f"{METHODS.name_of(recipe.method)} works on {', '.join(built.targets)}")
-    done = engine(recipe.train.engine)(job_of(run, plan, built, scores, checkpoint))
-    if recipe.data.streaming:
-        write_json(run / "data.json", with_stream(data_facts(plan), run, plan, done.epoch))
-    if done.stop in STOPPED:
-        raise STOPPED[done.stop](
-            f"{done.stop} at step {done.step} of {done.total_steps}; all that was done is saved",
-            "",
-            f"Go on with: tunewright train --resume {run}",
-        )
-    _save_best(run, plan, done)
+    with _room_can_be_made(run):
+        done = engine(recipe.train.engine)(job_of(run, plan, built, scores, checkpoint))
+        if recipe.data.streaming:
+            write_json(run / "data.json", with_stream(data_facts(plan), run, plan, done.epoch))
+        if done.stop in STOPPED:
+            raise STOPPED[done.stop](
+                f"{done.stop} at step {done.step} of {done.total_steps}; all that was done is saved",
+                "",
+                f"Go on with: tunewright train --resume {run}",
+            )
+        _save_best(run, plan, done)
     if recipe.data.streaming:
         finish(run)
+
+
+@contextmanager
+def _room_can_be_made(run: Path) -> Iterator[None]:
+    """Say of a disk that fills up while a run is trained how the run goes on."""
+    try:
+        yield
+    except DiskFull as error:
+        if not runs.was_trained(run):
+            raise
+        raise DiskFull(error.found, "", f"Make room there, then go on with: tunewright train --resume {run}") from error
 
 
 STOPPED: dict[str, type[UserError]] = {"interrupted": Interrupted, "terminated": Terminated}
@@ -370,7 +387,8 @@ def _save_and_prove(run: Path, plan: Plan, done: Run) -> dict[str, Any]:
     half, adapter = run / f"model{runs.UNPROVED}", run / f"adapter{runs.UNPROVED}"
     some: Sequence[Row] = rows[:PROOF_ROWS]
     known, merging = answers[: len(some)], {}
-    method.save_adapter(done.model, adapter)
+    with writable(adapter):
+        method.save_adapter(done.model, adapter)
     plain = method.merge(done.model)
     beside = None if method.merges else (METHODS.spec(method), adapter)
     if method.merges and METHODS.name_of(method) != "full":
