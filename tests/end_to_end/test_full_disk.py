@@ -46,9 +46,8 @@ def test_a_run_is_not_begun_where_its_checkpoints_have_no_room(
         assert status == 2 and "its checkpoints and its model need about 363 MB" in words, "one step, one checkpoint"
 
 
-@pytest.mark.parametrize("engine", ["trainer", "loop"])
 def test_a_disk_that_fills_up_in_training_ends_the_run_with_the_way_to_go_on(
-    engine: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "data.csv").write_text(GOOD)
     tiny.base_folder(tmp_path / "base")
@@ -57,7 +56,7 @@ def test_a_disk_that_fills_up_in_training_ends_the_run_with_the_way_to_go_on(
         recipe = tmp_path / "recipe.yaml"
         recipe.write_text(
             f"task: text-classification\ndata: {{source: data.csv}}\nmodel: {{base: ./base}}\noutput_dir: {disk}\nname: mine\n"
-            f"train: {{engine: {engine}, batch_size: 8, max_steps: 6, save_every: 2, callbacks: [fill.py:Fill]}}\n"
+            "train: {batch_size: 8, max_steps: 6, save_every: 2, callbacks: [fill.py:Fill]}\n"
         )
         status, words = told(monkeypatch, capsys, "train", str(recipe), "--quiet")
         run = disk / "runs" / "mine"
