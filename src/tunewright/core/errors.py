@@ -92,6 +92,15 @@ class BadConfig(UserError, ValueError):
         super().__init__(f"{len(problems)} problem(s) in {where}:\n{lines}")
 
 
+class SeveralErrors(UserError):
+    """Errors that were found side by side, told at once."""
+
+    def __init__(self, errors: Sequence[UserError]) -> None:
+        self.errors = list(errors)
+        lines = "\n".join(f"  {' '.join(str(error).split())}" for error in errors)
+        super().__init__(f"{len(errors)} things are in the way:\n{lines}")
+
+
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name that looks most like ``name``, or None when none comes close.
 

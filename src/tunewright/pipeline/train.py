@@ -16,10 +16,11 @@ from tunewright.core.log import calm_libraries, say
 from tunewright.core.schema import Row
 from tunewright.model.methods import METHODS
 from tunewright.pipeline import runs
+from tunewright.pipeline.ahead import Measure, Ready, ready
 from tunewright.pipeline.data import cache_folder, rows_of, truncation
 from tunewright.pipeline.prepare import prepare
 from tunewright.pipeline.recipe import Recipe, read
-from tunewright.pipeline.resolve import Reasons, flat, max_tokens, resolve, with_own_parts, written
+from tunewright.pipeline.resolve import Reasons, flat, max_tokens, resolve, written
 from tunewright.pipeline.stream import finish, steps_of, with_steps, with_stream
 
 if TYPE_CHECKING:
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from tunewright.train.settings import TrainSettings
 
 PROOF_ROWS = 64
-Measure = Callable[[Any], dict[str, float]]
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,8 @@ def train(recipe: Recipe, where: Path, stem: str, command: str, overwrite: bool 
     calm_libraries()
     _one_process()
     runs.may_claim(recipe, overwrite)
-    plan = make_plan(recipe, where, prepare(recipe, where, locked=True))
+    found = ready(recipe, where)  # before the first row is read: preparing the data may take hours
+    plan = make_plan(recipe, where, prepare(recipe, where, locked=True), found)
     built, scores = _build(plan), scorer(plan)
     scores(built.model)  # a score by that name, and metrics of the user's own, fail here: no run is begun, no epoch is lost
     make_sure(plan, size_of(built.model), overwrite)
@@ -127,19 +128,20 @@ def _go_on(run: Path, manifest: dict[str, Any]) -> None:
     _fit_and_save(run, plan, _build(plan), scorer(plan), checkpoint)
 
 
-def make_plan(recipe: Recipe, where: Path, dataset: Dataset) -> Plan:
-    """Find the model, encode the rows and decide every ``auto``; reads no weights and no test row."""
+def make_plan(recipe: Recipe, where: Path, dataset: Dataset, found: Ready | None = None) -> Plan:
+    """Encode the rows and decide every ``auto``; reads no weights and no test row.
+
+    Args:
+        recipe: as the user has it.
+        where: the recipe's folder.
+        dataset: what was prepared of it.
+        found: what ``ready`` gave; left out, it is looked for here.
+    """
     from tunewright.data.encode import encode
-    from tunewright.metrics.own import resolve as resolve_metric
-    from tunewright.model.base import find
     from tunewright.model.device import device
 
-    for tracker in recipe.trackers:
-        tracker.check()
-    with_own_parts(recipe, where).train.check()
+    base, metrics = (found := found or ready(recipe, where)).base, found.metrics
     task = dataset.task
-    base = find(recipe.model, task.head, where)
-    metrics = tuple(resolve_metric(spec, where, task.scores) for spec in recipe.evaluate.metrics)
     rows, held_out = rows_of(dataset.rows("train")), rows_of(dataset.rows("validation"))
     tokens = max_tokens(recipe, base, task, rows)
     _suits(recipe, base, task, tokens[0])
@@ -163,11 +165,9 @@ def make_plan(recipe: Recipe, where: Path, dataset: Dataset) -> Plan:
 
 def _suits(recipe: Recipe, base: Base, task: Task, limit: int) -> None:
     """Hold the method against the base that was found."""
-    from tunewright.model.quantize import needs
     from tunewright.model.size import size_without_weights
 
     recipe.method.suits(base.config, limit, base.longest)
-    needs(recipe.model, recipe.method)
     if recipe.method.by_parts:
         size_without_weights(base, recipe.model, task, recipe.method)
 
