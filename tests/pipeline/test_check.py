@@ -18,7 +18,7 @@ from tunewright.cli import app
 from tunewright.core.errors import BadConfig, MissingExtra, SeveralErrors, UserError
 from tunewright.core.folder import read_json
 from tunewright.pipeline import check, told
-from tunewright.pipeline.ahead import ready
+from tunewright.pipeline.ahead import find_all
 from tunewright.pipeline.recipe import Recipe, build, read
 
 
@@ -65,7 +65,7 @@ def with_changes(recipe_file: Path, **changes: Any) -> Recipe:
 
 
 def whole_check(recipe: Recipe) -> dict[str, Any]:
-    return check.look_at_model(recipe, Path(), check.look_at_data(recipe, Path()), ready(recipe, Path()))
+    return check.look_at_model(recipe, Path(), check.look_at_data(recipe, Path()), find_all(recipe, Path()))
 
 
 def test_everything_wrong_in_a_recipe_is_told_at_once(recipe_file):
@@ -184,7 +184,7 @@ def test_what_the_recipe_names_beside_its_rows_is_found_before_a_row_is_read(rec
         "model__max_tokens": 9999,
     }
     with pytest.raises(SeveralErrors) as told_at_once:
-        ready(with_changes(recipe_file, **changes), recipe_file.parent)
+        find_all(with_changes(recipe_file, **changes), recipe_file.parent)
     for part in ("no metric is called 'f2'", "mine.py", "pip install 'tunewright[sentence]'", "fp16 needs a GPU", "at most (got 9999)"):
         assert part in str(told_at_once.value)
 

@@ -13,9 +13,9 @@ def command(recipe: RecipeFile, set_: Settings = None, as_json: AsJson = False, 
     set_quiet(quiet)
     plan = read(recipe, parse_settings(set_ or []))
     from tunewright.pipeline import check, told
-    from tunewright.pipeline.ahead import ready
+    from tunewright.pipeline.ahead import find_all
 
-    found = ready(plan, recipe.parent)
+    found = find_all(plan, recipe.parent)
     data = check.look_at_data(plan, recipe.parent)
     facts = check.data_facts(data)
     if not as_json:

@@ -19,7 +19,7 @@ Measure = Callable[[Any], dict[str, float]]
 
 
 @dataclass(frozen=True)
-class Ready:
+class Found:
     """What was found; no weights are read yet, and no row."""
 
     base: Base
@@ -27,7 +27,7 @@ class Ready:
     """Those that the recipe asks for by name."""
 
 
-def ready(recipe: Recipe, where: Path) -> Ready:
+def find_all(recipe: Recipe, where: Path) -> Found:
     """Find the base model, the metrics and every part that the recipe names by its place, and the packages that it needs.
 
     Args:
@@ -58,16 +58,18 @@ def ready(recipe: Recipe, where: Path) -> Ready:
     with told.one():
         _needs_for_pooling(recipe)
     with told.one():
+        recipe.method.frozen_layers(base.config)  # more layers than there are
+    with told.one():
         may_compute(recipe, device())
     if isinstance(recipe.model.max_tokens, int):
         with told.one():
             recipe.method.suits(base.config, max_tokens(recipe, base, recipe.task, ())[0], base.longest)
     told.end()
-    return Ready(base, tuple(metrics))
+    return Found(base, tuple(metrics))
 
 
 def find_base(recipe: Recipe, where: Path) -> Base:
-    """Find the base model alone, and see that the source is there. Arguments and errors as of ``ready``."""
+    """Find the base model alone, and see that the source is there. Arguments and errors as of ``find_all``."""
     from tunewright.model.base import find, place_of
 
     told = _Told()

@@ -17,7 +17,7 @@ from tunewright.model.methods import METHODS
 from tunewright.model.methods.base import Method
 from tunewright.model.quantize import needs
 from tunewright.model.quantize import warnings as of_quantised
-from tunewright.pipeline.ahead import Ready
+from tunewright.pipeline.ahead import Found
 from tunewright.pipeline.data import rows_of, truncation
 from tunewright.pipeline.recipe import Recipe, refused
 from tunewright.pipeline.room import lacking
@@ -52,14 +52,14 @@ def data_facts(data: Audit | Dataset) -> dict[str, Any]:
     return {**facts, "refused": sorted({one["rule"] for one in facts["findings"] if one["action"] == "refuse"})}
 
 
-def look_at_model(recipe: Recipe, where: Path, data: Audit | Dataset, found: Ready) -> dict[str, Any]:
+def look_at_model(recipe: Recipe, where: Path, data: Audit | Dataset, found: Found) -> dict[str, Any]:
     """Count what is cut, decide every ``auto``, and estimate the run.
 
     Args:
         recipe: as the user has it.
         where: the recipe's folder.
         data: what ``look_at_data`` gave.
-        found: what ``ready`` gave.
+        found: what ``find_all`` gave.
 
     Raises:
         UserError: the settings cannot be trained with.

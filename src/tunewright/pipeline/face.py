@@ -52,10 +52,10 @@ def check(recipe: RecipeLike) -> dict[str, Any]:
         UserError: the recipe, the data or the model cannot be used.
     """
     from tunewright.pipeline import check as stage
-    from tunewright.pipeline.ahead import ready
+    from tunewright.pipeline.ahead import find_all
 
     whole, folder = read(recipe), _folder(recipe)
-    found = ready(whole, folder)
+    found = find_all(whole, folder)
     data = stage.look_at_data(whole, folder)
     return {"data": stage.data_facts(data), **stage.look_at_model(whole, folder, data, found)}
 
@@ -120,6 +120,25 @@ def evaluate(run: str | Path) -> dict[str, Any]:
     from tunewright.pipeline.runs import find
 
     return measure(find(run), _command("evaluate", run))
+
+
+def compare(*runs: str | Path, speed: bool = True) -> dict[str, Any]:
+    """Hold measured runs of one dataset against each other: cost, size, speed, score, and a paired test.
+
+    Args:
+        runs: folders of runs, or their names in ``runs/``; two or more.
+        speed: whether to ask each model some validation rows and take the time.
+
+    Returns:
+        ``score``, ``reference`` and ``runs``: what ``tunewright compare --json`` prints.
+
+    Raises:
+        UserError: one was not measured, or they were not scored on the same rows.
+    """
+    from tunewright.pipeline.compare import compare as side_by_side
+    from tunewright.pipeline.runs import find
+
+    return side_by_side([find(run) for run in runs], speed)
 
 
 def run(recipe: RecipeLike, *, overwrite: bool = False) -> Path:

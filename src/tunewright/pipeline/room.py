@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tunewright.core.errors import UserError
 from tunewright.core.folder import free_bytes
-from tunewright.model.size import Size, looks_and_saves, total_steps
+from tunewright.model.size import Size, looks_and_saves, size_without_weights, total_steps
 
 if TYPE_CHECKING:
     from tunewright.pipeline.train import Plan
@@ -39,18 +39,18 @@ def lacking(needed: int, output_dir: str, freed: int = 0) -> str:
     )
 
 
-def make_sure(plan: Plan, size: Size, overwrite: bool) -> None:
-    """Hold what a run will write against the room that there is.
+def make_sure(plan: Plan, overwrite: bool) -> None:
+    """Hold what a run will write against the room that there is, before its weights are read.
 
     Args:
         plan: of the run.
-        size: of its model.
         overwrite: whether a run of its name will be thrown away.
 
     Raises:
         UserError: there is not enough.
     """
     recipe = plan.recipe
+    size = size_without_weights(plan.base, recipe.model, recipe.task, recipe.method)
     old = Path(recipe.output_dir) / "runs" / recipe.name if overwrite and recipe.name else None
     freed = sum(one.stat().st_size for one in old.rglob("*") if one.is_file()) if old else 0
     if why := lacking(needed_bytes(plan, size), recipe.output_dir, freed):
