@@ -90,10 +90,10 @@ def _source_is_there(source: Any, where: Path) -> None:
     if isinstance(source, Mapping):
         for one in source.values():
             _source_is_there(one, where)
-    elif isinstance(source, (list, tuple)):
+    elif isinstance(source, (list, tuple)) and all(isinstance(one, (str, Path)) for one in source):
         for one in source:
             _source_is_there(one, where)
-    elif isinstance(source, (str, Path)):
+    elif isinstance(source, (str, Path)):  # anything else is rows in memory
         name = str(found(source, where))
         if name != "-" and not HUB_ID.match(name) and not _is_folder(name):
             next(iter(inputs_of(name, Notes(name))))
