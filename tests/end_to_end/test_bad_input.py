@@ -143,6 +143,17 @@ RECIPES = {
         ["text-classification", "policy", "max_tokens", "epochs", "batch_size", "evaluate_every", "stepz", "columns"],
     ),
     "nothing": ("", ["nothing"]),
+    "a section twice": (
+        "task: text-classification\ntrain: {epochs: 5}\ndata: {source: x.csv}\nmodel:\n  base: embedded\n  base: ./nomodel\n"
+        "train: {batch_size: 8}\nstepz: 1\n",
+        [
+            "train: stands in line 2 and again in line 7",
+            "model.base: stands in line 5 and again in line 6",
+            "stepz",
+            "4 problem(s)",
+            "model.base: the folder ./nomodel does not exist",
+        ],
+    ),
 }
 
 
@@ -152,6 +163,17 @@ def test_a_bad_recipe_is_told_whole(case: str, tmp_path: Path, monkeypatch: pyte
     (tmp_path / "recipe.yaml").write_text(text)
     status, words = told(monkeypatch, capsys, "check", str(tmp_path / "recipe.yaml"))
     assert status == 2 and [word for word in wanted if word not in words] == [], words
+
+
+def test_a_key_may_stand_in_several_sections_and_be_merged(tmp_path: Path) -> None:
+    from tunewright.pipeline.recipe import read
+
+    (tmp_path / "recipe.yaml").write_text(
+        "task: {name: text-classification}\ndata: {source: x.csv, name: one}\nmodel: {base: embedded}\nname: two\n"
+        "train: {<<: {epochs: 2}, <<: {batch_size: 8}}\n"
+    )
+    recipe = read(tmp_path / "recipe.yaml")
+    assert (recipe.data.name, recipe.name, recipe.train.batch_size) == ("one", "two", 8)
 
 
 def test_a_recipe_that_is_missing_is_told_with_the_nearest(
