@@ -1,17 +1,21 @@
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
 import resource
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from tests.small_disk import small_disk
 from tunewright.core import folder
-from tunewright.core.errors import UserError
+from tunewright.core.errors import DiskFull, UserError
 
 KILLED = """
 import os, signal, sys
@@ -100,23 +104,45 @@ def test_a_disk_that_fills_up_is_told_and_the_old_file_stays(tmp_path: Path) -> 
     assert folder.read_lines(journal) == [{"after": 1}], "the torn line swallows nothing"
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk needs root")
-def test_a_full_disk_is_told_also_when_torch_or_safetensors_meet_it(tmp_path: Path) -> None:
-    small = tmp_path / "small"
-    small.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(small)], capture_output=True, check=False).returncode:
-        pytest.skip("this machine does not let us mount")
-    try:
-        import numpy as np
-        from safetensors.numpy import save_file
+def with_safetensors(place: Path) -> None:
+    from safetensors.numpy import save_file
 
-        with pytest.raises(UserError, match=r"model cannot be written .*[Mm]ake room"), folder.whole(small / "model") as half:
+    save_file({"w": np.zeros(1 << 20, np.float32)}, place)
+
+
+def with_torch(place: Path) -> None:
+    import torch
+
+    torch.save(torch.zeros(1 << 20), place)
+
+
+def with_parquet(place: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    pq.write_table(pa.table({"w": np.random.default_rng(0).random(1 << 20)}), place)
+
+
+@pytest.mark.parametrize("write", [with_safetensors, with_torch, with_parquet, lambda place: np.save(place.open("wb"), np.zeros(1 << 20))])
+def test_a_full_disk_is_told_whatever_library_meets_it(tmp_path: Path, write: Callable[[Path], None]) -> None:
+    """safetensors and pyarrow take away what they began, so that there is room again when the error comes."""
+    with small_disk(tmp_path / "small", "1m") as small:
+        with pytest.raises(DiskFull, match=r"model cannot be written .*[Nn]o space left.*make room"), folder.whole(small / "model") as half:
             half.mkdir()
             (half / "first").write_bytes(b"x" * 200_000)
-            save_file({"w": np.zeros(1 << 20, np.float32)}, half / "w.safetensors")
+            write(half / "second")
         assert list(small.iterdir()) == [], "what was half-written is cleared away"
-    finally:
-        subprocess.run(["umount", str(small)], check=True)
+
+
+def test_a_full_disk_is_known_by_the_error_that_another_one_comes_from(tmp_path: Path) -> None:
+    with pytest.raises(DiskFull, match=r"x cannot be written \(no space left: could not be saved\). Name another file"):  # noqa: SIM117
+        with folder.writable(tmp_path / "x", "Name another file"):
+            try:
+                raise OSError(errno.ENOSPC, "full")
+            except OSError as error:
+                raise RuntimeError("could not be saved") from error
+    with pytest.raises(RuntimeError, match="of another kind"), folder.writable(tmp_path / "x"):
+        raise RuntimeError("of another kind")
 
 
 def test_text_of_any_kind_goes_to_the_disk_and_comes_back(tmp_path: Path) -> None:

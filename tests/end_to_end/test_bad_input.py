@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import tiny
 from tunewright.cli import main
 
 GOOD = "text,label\n" + "".join(
@@ -83,6 +84,56 @@ def test_the_cases_are_many() -> None:
     assert len(CASES) >= 16
 
 
+def vision_model(folder: Path) -> str:
+    from transformers import AutoConfig
+
+    AutoConfig.for_model("vit").save_pretrained(folder / "base")
+    tiny.tokenizer().save_pretrained(folder / "base")
+    return "./base"
+
+
+def without_fast_tokenizer(folder: Path) -> str:
+    tiny.base_folder(folder / "base")
+    for path in (folder / "base").glob("*token*"):
+        path.unlink()
+    (folder / "base" / "tokenizer_config.json").write_text('{"tokenizer_class": "ByT5Tokenizer"}')
+    return "./base"
+
+
+def no_configuration(folder: Path) -> str:
+    (folder / "base").mkdir()
+    return "./base"
+
+
+BASES: dict[str, tuple[Callable[[Path], str], list[str]]] = {
+    "folder missing": (lambda folder: "./nomodel", ["the folder ./nomodel does not exist", "'embedded' is the packaged"]),
+    "folder without config.json": (no_configuration, ["is a folder without a config.json", "save_pretrained"]),
+    "vision model": (vision_model, ["is of the kind 'vit', which has no head for text classification", "Choose another model.base"]),
+    "no fast tokenizer": (without_fast_tokenizer, ["has no fast tokenizer", "tokenizer.json", "choose another base"]),
+    "unknown to the Hub": (lambda folder: "nobody/nothing", ["the Hub did not give it", "HF_HUB_OFFLINE is set", "Check the name"]),
+}
+
+
+@pytest.mark.parametrize("case", BASES)
+@pytest.mark.parametrize("verb", ["check", "show", "run"])
+def test_a_base_that_cannot_serve_is_told_before_a_row_is_read(
+    case: str, verb: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make, wanted = BASES[case]
+    (tmp_path / "data.csv").write_text(GOOD)
+    recipe = recipe_for(tmp_path, "data.csv")
+    recipe.write_text(recipe.read_text().replace("embedded", make(tmp_path)))
+    before = sorted(path.relative_to(tmp_path) for path in tmp_path.rglob("*"))
+    monkeypatch.setattr(sys, "argv", ["tunewright", verb, str(recipe)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    said = capsys.readouterr()
+    assert ended.value.code == 2 and said.out == "", "nothing is told of the rows, which were not read"
+    assert [word for word in wanted if word not in said.err] == [], said.err
+    assert "Traceback" not in said.err and len(said.err.strip().splitlines()) == 1
+    assert sorted(path.relative_to(tmp_path) for path in tmp_path.rglob("*")) == before, "nothing was written"
+
+
 RECIPES = {
     "invalid YAML": ("task: [text\n", ["line"]),
     "no mapping": ("- a\n- b\n", ["list"]),
@@ -92,6 +143,17 @@ RECIPES = {
         ["text-classification", "policy", "max_tokens", "epochs", "batch_size", "evaluate_every", "stepz", "columns"],
     ),
     "nothing": ("", ["nothing"]),
+    "a section twice": (
+        "task: text-classification\ntrain: {epochs: 5}\ndata: {source: x.csv}\nmodel:\n  base: embedded\n  base: ./nomodel\n"
+        "train: {batch_size: 8}\nstepz: 1\n",
+        [
+            "train: stands in line 2 and again in line 7",
+            "model.base: stands in line 5 and again in line 6",
+            "stepz",
+            "4 problem(s)",
+            "model.base: the folder ./nomodel does not exist",
+        ],
+    ),
 }
 
 
@@ -101,6 +163,17 @@ def test_a_bad_recipe_is_told_whole(case: str, tmp_path: Path, monkeypatch: pyte
     (tmp_path / "recipe.yaml").write_text(text)
     status, words = told(monkeypatch, capsys, "check", str(tmp_path / "recipe.yaml"))
     assert status == 2 and [word for word in wanted if word not in words] == [], words
+
+
+def test_a_key_may_stand_in_several_sections_and_be_merged(tmp_path: Path) -> None:
+    from tunewright.pipeline.recipe import read
+
+    (tmp_path / "recipe.yaml").write_text(
+        "task: {name: text-classification}\ndata: {source: x.csv, name: one}\nmodel: {base: embedded}\nname: two\n"
+        "train: {<<: {epochs: 2}, <<: {batch_size: 8}}\n"
+    )
+    recipe = read(tmp_path / "recipe.yaml")
+    assert (recipe.data.name, recipe.name, recipe.train.batch_size) == ("one", "two", 8)
 
 
 def test_a_recipe_that_is_missing_is_told_with_the_nearest(

@@ -64,7 +64,7 @@ def test_a_model_without_such_a_head_is_told(spoiled: Path, kind: str) -> None:
     from transformers import AutoConfig
 
     AutoConfig.for_model(kind).save_pretrained(spoiled)
-    with pytest.raises(UserError, match=rf"is of the kind '{kind}', which has no SequenceClassification head. A text encoder is wanted"):
+    with pytest.raises(UserError, match=rf"is of the kind '{kind}', which has no head for text classification. A text encoder is wanted"):
         look(spoiled)
 
 

@@ -15,9 +15,10 @@ from typer.testing import CliRunner
 
 from tests import dirty
 from tunewright.cli import app
-from tunewright.core.errors import BadConfig, MissingExtra, UserError
+from tunewright.core.errors import BadConfig, MissingExtra, SeveralErrors, UserError
 from tunewright.core.folder import read_json
 from tunewright.pipeline import check, told
+from tunewright.pipeline.ahead import find_all
 from tunewright.pipeline.recipe import Recipe, build, read
 
 
@@ -64,7 +65,7 @@ def with_changes(recipe_file: Path, **changes: Any) -> Recipe:
 
 
 def whole_check(recipe: Recipe) -> dict[str, Any]:
-    return check.look_at_model(recipe, Path(), check.look_at_data(recipe, Path()))
+    return check.look_at_model(recipe, Path(), check.look_at_data(recipe, Path()), find_all(recipe, Path()))
 
 
 def test_everything_wrong_in_a_recipe_is_told_at_once(recipe_file):
@@ -166,9 +167,26 @@ def test_a_run_keeps_to_the_estimate(trained_run, tmp_path):
     assert found["memory_bytes"] > 16 * manifest["model"]["trainable"], "weights, gradients and two moments of each, in float32"
 
 
-def test_a_model_that_is_missing_is_told_after_the_findings(recipe_file):
-    said = CliRunner().invoke(app, ["check", str(recipe_file), "--set", "model.base=./nowhere"])
-    assert "rows read" in said.stdout and "the folder ./nowhere does not exist" in str(said.exception)
+def test_what_is_missing_is_told_before_a_row_is_read_and_at_once(recipe_file):
+    set_ = [part for key in ("model.base=./nowhere", "data.source=nothing.csv") for part in ("--set", key)]
+    said = CliRunner().invoke(app, ["check", str(recipe_file), *set_])
+    assert isinstance(said.exception, SeveralErrors) and said.stdout == ""
+    for part in ("2 things are in the way", "nothing.csv does not exist", "the folder ./nowhere does not exist"):
+        assert part in str(said.exception)
+
+
+def test_what_the_recipe_names_beside_its_rows_is_found_before_a_row_is_read(recipe_file, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name, *more: None)
+    changes = {
+        "evaluate__metrics": ["f2", "mine.py:score"],
+        "model__pooling": "mean",
+        "train__precision": "fp16",
+        "model__max_tokens": 9999,
+    }
+    with pytest.raises(SeveralErrors) as told_at_once:
+        find_all(with_changes(recipe_file, **changes), recipe_file.parent)
+    for part in ("no metric is called 'f2'", "mine.py", "pip install 'tunewright[sentence]'", "fp16 needs a GPU", "at most (got 9999)"):
+        assert part in str(told_at_once.value)
 
 
 def test_a_score_that_does_not_exist_is_told_before_a_run(recipe_file):
@@ -202,10 +220,10 @@ def test_steps_that_leave_the_finite_numbers_are_not_measured_and_say_why(recipe
 
 def test_little_memory_and_little_disk_are_warned_of(recipe_file, tmp_path):
     recipe = build({**json.loads(recipe_file.read_text()), "output_dir": str(tmp_path / "not" / "yet")})
-    warned = list(check._warnings(recipe, {"memory_bytes": 10**15, "checkpoint_bytes": 10**15}))
+    warned = list(check._warnings(recipe, {"memory_bytes": 10**15, "disk_bytes": 3 * 10**15}))
     assert "1000000.0 GB of memory" in warned[0] and "method: lora" in warned[0]
-    assert "checkpoints need about 3000000.0 GB" in warned[1] and "output_dir" in warned[1]
-    assert not list(check._warnings(recipe, {"memory_bytes": {"not_measured": "?"}, "checkpoint_bytes": 1}))
+    assert "checkpoints and its model need about 3000000.0 GB" in warned[1] and "output_dir" in warned[1]
+    assert not list(check._warnings(recipe, {"memory_bytes": {"not_measured": "?"}, "disk_bytes": 1}))
 
 
 def test_data_that_cannot_be_learned_from_is_explained(recipe_file, tmp_path):

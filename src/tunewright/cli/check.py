@@ -13,12 +13,14 @@ def command(recipe: RecipeFile, set_: Settings = None, as_json: AsJson = False, 
     set_quiet(quiet)
     plan = read(recipe, parse_settings(set_ or []))
     from tunewright.pipeline import check, told
+    from tunewright.pipeline.ahead import find_all
 
+    found = find_all(plan, recipe.parent)
     data = check.look_at_data(plan, recipe.parent)
     facts = check.data_facts(data)
     if not as_json:
         typer.echo(f"Recipe: {recipe} has nothing wrong in it\n{told.data(facts)}")
-    model = check.look_at_model(plan, recipe.parent, data)
+    model = check.look_at_model(plan, recipe.parent, data, found)
     if as_json:
         put({"recipe": str(recipe), "data": facts, **model})
     else:

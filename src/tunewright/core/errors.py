@@ -54,6 +54,10 @@ class Terminated(UserError):
     exit_code = 143
 
 
+class DiskFull(UserError):
+    """There is no room left where something was to be written."""
+
+
 class MissingExtra(UserError):
     """A part of tunewright needs packages that were not installed with it."""
 
@@ -86,6 +90,15 @@ class BadConfig(UserError, ValueError):
         self.problems = list(problems)
         lines = "\n".join(f"  {problem}" for problem in problems)
         super().__init__(f"{len(problems)} problem(s) in {where}:\n{lines}")
+
+
+class SeveralErrors(UserError):
+    """Errors that were found side by side, told at once."""
+
+    def __init__(self, errors: Sequence[UserError]) -> None:
+        self.errors = list(errors)
+        lines = "\n".join(f"  {' '.join(str(error).split())}" for error in errors)
+        super().__init__(f"{len(errors)} things are in the way:\n{lines}")
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

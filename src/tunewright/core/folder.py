@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -12,12 +13,16 @@ from pathlib import Path
 from typing import IO, Any
 from uuid import uuid4
 
-from tunewright.core.errors import UserError
+from tunewright.core.errors import DiskFull, UserError, first_line
 
 LOCK = ".lock"
 """The file in a folder that tells which process writes there."""
 SMALLEST_ROOM = 1 << 16
 """Bytes; a disk with less than this is full."""
+FULL = ("no space left", "os error 28", "errno 28", "disk quota exceeded")
+"""What the errors of other libraries say of a full disk, in lower case."""
+ELSEWHERE = "Choose another place with output_dir (or --set output_dir=...), or make room there"
+"""What to do about a place that cannot be written, where output_dir names it."""
 
 
 def file_hash(path: Path) -> str:
@@ -38,20 +43,25 @@ def text_hash(*parts: str) -> str:
     return digest.hexdigest()
 
 
-def write_bytes(path: Path, data: bytes) -> Path:
+def write_bytes(path: Path, data: bytes, otherwise: str = ELSEWHERE) -> Path:
     """Write a file so that a kill at any moment leaves the old one or the new one, never half of it.
+
+    Args:
+        path: of the file.
+        data: its bytes.
+        otherwise: what to do where it cannot be written.
 
     Raises:
         UserError: the folder cannot be written or the disk is full.
     """
-    with whole(path) as half:
+    with whole(path, otherwise) as half:
         half.write_bytes(data)
     return path
 
 
-def write_text(path: Path, text: str) -> Path:
+def write_text(path: Path, text: str, otherwise: str = ELSEWHERE) -> Path:
     """``write_bytes`` for text, in UTF-8."""
-    return write_bytes(path, text.encode("utf-8", "surrogatepass"))
+    return write_bytes(path, text.encode("utf-8", "surrogatepass"), otherwise)
 
 
 def write_json(path: Path, value: Any) -> Path:
@@ -76,32 +86,45 @@ def read_json(path: Path, made_by: str = "tunewright run") -> Any:
 
 
 @contextmanager
-def writable(path: Path) -> Iterator[None]:
+def writable(path: Path, otherwise: str = ELSEWHERE) -> Iterator[None]:
     """Tell what the system says of a place that cannot be written in the words of an error that the user can mend.
 
+    Args:
+        path: what is written.
+        otherwise: what to do where it cannot be.
+
     Raises:
-        UserError: in the place of an ``OSError``.
+        DiskFull: there is no room left, whatever error of whatever library told so.
+        UserError: in the place of any other ``OSError``.
     """
     try:
         yield
-    except OSError as error:
-        raise UserError(
-            f"{path} cannot be written ({error.strerror or error})",
-            "",
-            "Choose another place with output_dir (or --set output_dir=...), or make room there",
-        ) from error
+    except UserError:
+        raise
+    except Exception as error:
+        told = (error.strerror if isinstance(error, OSError) else None) or first_line(error)
+        if _is_full(error, path.parent):  # torch and safetensors tell of a full disk in errors of their own
+            told = told if "space left" in told else f"no space left: {told}"
+            raise DiskFull(f"{path} cannot be written ({told})", "", otherwise) from error
+        if isinstance(error, OSError):
+            raise UserError(f"{path} cannot be written ({told})", "", otherwise) from error
+        raise
 
 
 @contextmanager
-def whole(path: Path) -> Iterator[Path]:
+def whole(path: Path, otherwise: str = ELSEWHERE) -> Iterator[Path]:
     """Yield a name beside ``path`` to write a file or a folder to; it takes the place of ``path`` when the block ends well.
+
+    Args:
+        path: of the file or folder.
+        otherwise: what to do where it cannot be written.
 
     Raises:
         UserError: the folder cannot be written or the disk is full; nothing half-written stays.
     """
     half = path.with_name(f".{path.name}.{uuid4().hex[:8]}.part")
     try:
-        with writable(path):
+        with writable(path, otherwise):
             path.parent.mkdir(parents=True, exist_ok=True)
             yield half
             _flush(half)
@@ -109,14 +132,6 @@ def whole(path: Path) -> Iterator[Path]:
                 shutil.rmtree(path)
             half.replace(path)
             _flush_folder(path.parent)
-    except UserError:
-        raise
-    except Exception as error:
-        if not _is_full(path.parent):  # torch and safetensors tell of a full disk in errors of their own
-            raise
-        raise UserError(
-            f"{path} cannot be written (no space left: {error})", "", "Make room there, or choose another output_dir"
-        ) from error
     finally:
         with suppress(OSError):
             if half.is_dir():
@@ -166,17 +181,15 @@ def append_line(path: Path, value: Any) -> None:
     Raises:
         UserError: the file cannot be written or the disk is full.
     """
-    try:
+    line = json.dumps(value, ensure_ascii=False, allow_nan=False).encode("utf-8", "surrogatepass") + b"\n"
+    with writable(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        line = json.dumps(value, ensure_ascii=False, allow_nan=False).encode("utf-8", "surrogatepass") + b"\n"
         with path.open("a+b") as stream:
             if stream.tell() and not _ends_a_line(stream):
                 line = b"\n" + line  # a kill cut the last line short: it must not swallow this one
             stream.write(line)
             stream.flush()
             os.fsync(stream.fileno())
-    except OSError as error:
-        raise UserError(f"{path} cannot be written ({error.strerror or error})", "", "Make room, or choose another output_dir") from error
 
 
 def read_lines(path: Path) -> list[Any]:
@@ -212,11 +225,22 @@ def _ends_a_line(stream: IO[bytes]) -> bool:
     return stream.read(1) == b"\n"
 
 
-def _is_full(folder: Path) -> bool:
-    try:
-        return shutil.disk_usage(folder).free < SMALLEST_ROOM
-    except OSError:
-        return False
+def free_bytes(folder: Path) -> int:
+    """Room on the disk of a folder, which need not exist yet."""
+    there = folder.absolute()
+    return shutil.disk_usage(next(one for one in (there, *there.parents) if one.exists())).free
+
+
+def _is_full(error: BaseException, folder: Path) -> bool:
+    """Whether an error, or one that it comes from, tells of a full disk; or there is no room left, whatever it says."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if getattr(seen, "errno", None) == errno.ENOSPC or any(words in str(seen).lower() for words in FULL):
+            return True
+        seen = seen.__cause__ or seen.__context__
+    with suppress(OSError):
+        return free_bytes(folder) < SMALLEST_ROOM
+    return False
 
 
 def _flush(path: Path) -> None:

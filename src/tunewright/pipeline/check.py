@@ -5,21 +5,22 @@ It leaves nothing behind but sentence vectors in the cache, which the run then n
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from tunewright.core.errors import MissingExtra, UserError, first_line
+from tunewright.core.errors import UserError, first_line
 from tunewright.core.log import calm_libraries, say
 from tunewright.model.methods import METHODS
 from tunewright.model.methods.base import Method
 from tunewright.model.quantize import needs
 from tunewright.model.quantize import warnings as of_quantised
+from tunewright.pipeline.ahead import Found
 from tunewright.pipeline.data import rows_of, truncation
 from tunewright.pipeline.recipe import Recipe, refused
+from tunewright.pipeline.room import lacking
 
 if TYPE_CHECKING:
     from tunewright.data.dataset import Dataset
@@ -51,16 +52,17 @@ def data_facts(data: Audit | Dataset) -> dict[str, Any]:
     return {**facts, "refused": sorted({one["rule"] for one in facts["findings"] if one["action"] == "refuse"})}
 
 
-def look_at_model(recipe: Recipe, where: Path, data: Audit | Dataset) -> dict[str, Any]:
-    """Find the model, count what is cut, decide every ``auto``, and estimate the run.
+def look_at_model(recipe: Recipe, where: Path, data: Audit | Dataset, found: Found) -> dict[str, Any]:
+    """Count what is cut, decide every ``auto``, and estimate the run.
 
     Args:
         recipe: as the user has it.
         where: the recipe's folder.
         data: what ``look_at_data`` gave.
+        found: what ``find_all`` gave.
 
     Raises:
-        UserError: the model is missing or does not suit, or the settings cannot be trained with.
+        UserError: the settings cannot be trained with.
     """
     from tunewright.pipeline.estimate import estimate
     from tunewright.pipeline.train import make_plan
@@ -68,11 +70,10 @@ def look_at_model(recipe: Recipe, where: Path, data: Audit | Dataset) -> dict[st
     calm_libraries()
     with tempfile.TemporaryDirectory() as scratch:  # rows are encoded there, so that nothing stays
         say("Counting tokens")
-        plan = make_plan(recipe.model_copy(update={"output_dir": scratch}), where, cast("Dataset", data))
+        plan = make_plan(recipe.model_copy(update={"output_dir": scratch}), where, cast("Dataset", data), found)
         cuts = _truncation(plan, data)
-    _needs_packages(plan.recipe)
     say("Timing some steps on throwaway weights")
-    found = estimate(plan)
+    estimated = estimate(plan)
     reasons = dict(plan.reasons)
     settings = {
         "max_tokens": plan.recipe.model.max_tokens,
@@ -88,17 +89,10 @@ def look_at_model(recipe: Recipe, where: Path, data: Audit | Dataset) -> dict[st
         "truncation": cuts,
         "settings": settings,
         "reasons": reasons,
-        "estimate": found,
+        "estimate": estimated,
         "choices": _choices(plan),
-        "warnings": list(_warnings(recipe, found)),
+        "warnings": list(_warnings(recipe, estimated)),
     }
-
-
-def _needs_packages(recipe: Recipe) -> None:
-    from importlib.util import find_spec
-
-    if recipe.model.pooling == "mean" and not find_spec("sentence_transformers"):
-        raise MissingExtra("model.pooling: mean (saved as a sentence-transformers folder)", "sentence")
 
 
 def _truncation(plan: Plan, data: Audit | Dataset) -> dict[str, Any]:
@@ -181,9 +175,5 @@ def _warnings(recipe: Recipe, found: Mapping[str, Any]) -> Iterator[str]:
             f"the run needs about {memory / GB:.1f} GB of memory and this machine has {there / GB:.1f} GB: halve train.batch_size or set "
             "train.accumulate: 2, or method: lora"
         )
-    folder = next(one for one in [Path(recipe.output_dir).absolute(), *Path(recipe.output_dir).absolute().parents] if one.is_dir())
-    kept = found["frozen_cache_bytes"]
-    needed, free = found["checkpoint_bytes"] * (recipe.train.save_total_limit + 1) + kept, shutil.disk_usage(folder).free
-    if needed > free:
-        what = "its checkpoints and its cache of frozen layers need" if kept else "its checkpoints need"
-        yield f"{what} about {needed / GB:.1f} GB and {folder} has {free / GB:.1f} GB free: choose another output_dir"
+    if why := lacking(found["disk_bytes"], recipe.output_dir):
+        yield f"{why}: choose another output_dir"

@@ -27,6 +27,7 @@ from tunewright.model.size import (
     total_steps,
 )
 from tunewright.pipeline.frozen import frozen_states, plan_bytes
+from tunewright.pipeline.room import needed_bytes
 from tunewright.pipeline.train import Plan, job_of, scorer
 from tunewright.train.run import Callback, Run
 
@@ -73,6 +74,7 @@ def estimate(plan: Plan) -> dict[str, Any]:
         "trainable": size.trainable,
         "checkpoint_bytes": size.checkpoint_bytes,
         "frozen_cache_bytes": plan_bytes(plan),
+        "disk_bytes": needed_bytes(plan, size) + plan_bytes(plan),
     }
     if why := _too_large(size):
         return known | _not_measured(why)

@@ -52,10 +52,12 @@ def check(recipe: RecipeLike) -> dict[str, Any]:
         UserError: the recipe, the data or the model cannot be used.
     """
     from tunewright.pipeline import check as stage
+    from tunewright.pipeline.ahead import find_all
 
     whole, folder = read(recipe), _folder(recipe)
+    found = find_all(whole, folder)
     data = stage.look_at_data(whole, folder)
-    return {"data": stage.data_facts(data), **stage.look_at_model(whole, folder, data)}
+    return {"data": stage.data_facts(data), **stage.look_at_model(whole, folder, data, found)}
 
 
 def prepare(recipe: RecipeLike) -> Dataset:

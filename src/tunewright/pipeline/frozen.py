@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import json
-import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tunewright.core.errors import BadConfig, Problem, UserError
-from tunewright.core.folder import text_hash
+from tunewright.core.folder import free_bytes, text_hash
 from tunewright.core.log import say
 from tunewright.pipeline.data import cache_folder
 from tunewright.pipeline.recipe import Recipe, rows_change
@@ -73,7 +72,7 @@ def plan_bytes(plan: Plan) -> int:
     why = rows_change(recipe) or ("" if frozen else "the method leaves none of the model's layers as they are")
     tokens = sum(plan.train[1].lengths) + sum(plan.validation[1].lengths)
     size = 0 if why else tokens * _width(plan.base.config) * BYTES[_kept(recipe)]
-    free = _free(cache_folder(recipe))
+    free = free_bytes(cache_folder(recipe))
     if size > free:
         why = f"it takes {size / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free in {recipe.output_dir}"
     if why and wanted != "auto":
@@ -225,9 +224,3 @@ def _kept(recipe: Recipe) -> str:
 
 def _width(config: Any) -> int:
     return int(getattr(config, "hidden_size", None) or config.dim)
-
-
-def _free(folder: Path) -> int:
-    """Bytes that are free where a folder is, or will be."""
-    there = next(one for one in [folder.absolute(), *folder.absolute().parents] if one.is_dir())
-    return shutil.disk_usage(there).free

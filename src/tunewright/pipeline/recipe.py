@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -15,9 +15,11 @@ from tunewright.core.registry import Member
 from tunewright.data.settings import DataSettings
 from tunewright.evaluate.baselines import BASELINES
 from tunewright.evaluate.settings import EvaluateSettings
+from tunewright.model.base import place_of
 from tunewright.model.methods import METHODS
 from tunewright.model.methods.base import Method
 from tunewright.model.settings import ModelSettings
+from tunewright.pipeline.recipe_file import read_yaml
 from tunewright.tasks import TASKS
 from tunewright.tasks.base import Task
 from tunewright.train.callbacks import TRACKERS
@@ -124,10 +126,27 @@ def read(path: Path, overrides: Mapping[str, Any] | None = None) -> Recipe:
         UserError: the file is missing or is no YAML.
         BadConfig: every other problem, at once.
     """
-    values = read_yaml(path)
+    values, problems = read_yaml(path)
     for key, value in (overrides or {}).items():
         put(values, key, value)
-    return build(values, str(path))
+    try:
+        recipe = Recipe.read(values)
+    except BadConfig as error:
+        problems += error.problems
+    if problems:
+        raise BadConfig([*problems, *_without_base(values, path.parent)], str(path))
+    return recipe
+
+
+def _without_base(values: Mapping[str, Any], folder: Path) -> Iterator[Problem]:
+    """Tell of a base that is missing beside the other problems of a recipe; one that has no others is held against its base later."""
+    model = values.get("model")
+    base = model.get("base") if isinstance(model, Mapping) else None
+    if isinstance(base, str):
+        try:
+            place_of(base, folder)
+        except UserError as error:
+            yield Problem("model.base", str(error).removeprefix("model.base: ").removeprefix("model.base "))
 
 
 def build(values: Mapping[str, Any], where: str = "the recipe") -> Recipe:
@@ -136,44 +155,6 @@ def build(values: Mapping[str, Any], where: str = "the recipe") -> Recipe:
         return Recipe.read(values)
     except BadConfig as error:
         raise BadConfig(error.problems, where) from None
-
-
-def read_yaml(path: Path) -> dict[str, Any]:
-    """A YAML file that holds a mapping.
-
-    Raises:
-        UserError: it is missing, no YAML, or something else than a mapping.
-    """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        near = nearest(path.name, [one.name for one in path.parent.iterdir()] if path.parent.is_dir() else [])
-        raise UserError(
-            f"the recipe {path} does not exist",
-            f"Did you mean {path.parent / near}?" if near else "",
-            "Write one for your data: tunewright new DATA",
-        ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(
-            f"the recipe {path} cannot be read ({error})", "A YAML file in UTF-8 is wanted", "Write one for your data: tunewright new DATA"
-        ) from None
-    try:
-        values = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f" in line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise UserError(
-            f"{path} is not valid YAML{place} ({getattr(error, 'problem', None) or error})",
-            "A recipe is lines of 'key: value', indented by spaces",
-            f"Mend that line, then: tunewright check {path}",
-        ) from None
-    if not isinstance(values, dict):
-        raise UserError(
-            f"{path} holds {'nothing' if values is None else f'a {type(values).__name__}'}, no recipe",
-            "A recipe has the keys task, data and model",
-            "Write one for your data: tunewright new DATA",
-        )
-    return values
 
 
 def parse_settings(settings: list[str]) -> dict[str, Any]:

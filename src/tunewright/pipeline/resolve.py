@@ -63,8 +63,6 @@ def resolve(recipe: Recipe, base: Base, task: Task, tokens: tuple[int, str], whe
         where: the device, as ``model.device.device`` names it.
         folder: the recipe's own; what it names by a relative path is written with the whole one, so that the result runs from anywhere.
 
-    Raises:
-        BadConfig: the machine cannot compute in the precision that was asked for.
     """
     from tunewright.model.device import precision
 
@@ -86,8 +84,6 @@ def resolve(recipe: Recipe, base: Base, task: Task, tokens: tuple[int, str], whe
         reasons["train.precision"] = f"auto: this {where} " + (
             "computes in bf16" if train["precision"] == "bf16" else "does not compute in bf16"
         )
-    if recipe.train.precision == "fp16" and where == "cpu":
-        raise BadConfig([Problem("train.precision", "fp16 needs a GPU, and there is none here: use auto, bf16 or fp32")])
     if recipe.train.best_by is None:
         train["best_by"] = task.best_by()
         reasons["train.best_by"] = "the task's own"
@@ -104,6 +100,16 @@ def resolve(recipe: Recipe, base: Base, task: Task, tokens: tuple[int, str], whe
         if getattr(task, name) != getattr(recipe.task, name):
             reasons[f"task.{name}"] = "learned from the training rows"
     return recipe.model_copy(update=changes), reasons
+
+
+def may_compute(recipe: Recipe, where: str) -> None:
+    """Hold the precision that is asked for against a device, as ``model.device.device`` names it.
+
+    Raises:
+        BadConfig: it cannot compute so.
+    """
+    if recipe.train.precision == "fp16" and where == "cpu":
+        raise BadConfig([Problem("train.precision", "fp16 needs a GPU, and there is none here: use auto, bf16 or fp32")])
 
 
 def absolute(recipe: Recipe, folder: Path) -> dict[str, Any]:

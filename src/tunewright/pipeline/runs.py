@@ -119,12 +119,13 @@ def begun(run: Path) -> Iterator[None]:
         try:
             yield
         except BaseException:
-            if not _was_trained(run):
+            if not was_trained(run):
                 shutil.rmtree(run, ignore_errors=True)
             raise
 
 
-def _was_trained(run: Path) -> bool:
+def was_trained(run: Path) -> bool:
+    """Whether a step of it is told of, or a checkpoint is there."""
     from tunewright.train.checkpoint import finished
 
     return bool(finished(run / "checkpoints")) or any(line.get("event") == "step" for line in read_lines(run / "events.jsonl"))

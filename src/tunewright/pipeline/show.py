@@ -9,8 +9,8 @@ from typing import Any
 
 from tunewright.core.chance import generator
 from tunewright.core.errors import UserError
-from tunewright.core.log import calm_libraries
 from tunewright.core.schema import Row
+from tunewright.pipeline.ahead import find_base
 from tunewright.pipeline.data import rows_of
 from tunewright.pipeline.recipe import Recipe
 from tunewright.pipeline.resolve import max_tokens
@@ -50,14 +50,12 @@ def show(recipe: Recipe, where: Path, sample: int) -> Shown:
         UserError: the data or the model cannot be read, or ``sample`` is below 1.
     """
     from tunewright.data.prepare import audit
-    from tunewright.model.base import find
     from tunewright.pipeline.stream import to_prepare
 
     if sample < 1:
         raise UserError(f"--sample {sample} shows nothing", "A number from 1 on is wanted", "As in: --sample 20")
-    calm_libraries()
+    base = find_base(recipe, where)
     data = audit(to_prepare(recipe, where), recipe.task, recipe.seed, where)
-    base = find(recipe.model, data.task.head, where)
     rows = rows_of(data.rows("train"))
     limit, why = max_tokens(recipe, base, data.task, rows)
     chosen = sorted(generator(recipe.seed, "show").sample(range(len(rows)), min(sample, len(rows))))

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tunewright.core.chance import seed_for
-from tunewright.core.errors import BadConfig, Interrupted, Problem, ProofFailed, Terminated, UserError, hint
-from tunewright.core.folder import file_hash, locked, read_json, write_json, write_text
+from tunewright.core.errors import BadConfig, DiskFull, Interrupted, Problem, ProofFailed, Terminated, UserError, hint
+from tunewright.core.folder import file_hash, locked, read_json, writable, write_json, write_text
 from tunewright.core.log import calm_libraries, say
 from tunewright.core.schema import Row
 from tunewright.model.methods import METHODS
 from tunewright.pipeline import runs
+from tunewright.pipeline.ahead import Found, Measure, find_all
 from tunewright.pipeline.data import cache_folder, rows_of, truncation
 from tunewright.pipeline.frozen import frozen_states, plan_bytes
 from tunewright.pipeline.prepare import prepare
 from tunewright.pipeline.recipe import Recipe, read
-from tunewright.pipeline.resolve import Reasons, flat, max_tokens, resolve, with_own_parts, written
+from tunewright.pipeline.resolve import Reasons, flat, max_tokens, resolve, written
 from tunewright.pipeline.stream import finish, steps_of, with_steps, with_stream
 
 if TYPE_CHECKING:
@@ -36,7 +38,6 @@ if TYPE_CHECKING:
     from tunewright.train.settings import TrainSettings
 
 PROOF_ROWS = 64
-Measure = Callable[[Any], dict[str, float]]
 
 
 @dataclass(frozen=True)
@@ -76,11 +77,14 @@ def train(recipe: Recipe, where: Path, stem: str, command: str, overwrite: bool 
         DataRefused, Diverged, ProofFailed, Interrupted, Terminated: each with its exit status.
     """
     from tunewright.model.device import give_back
+    from tunewright.pipeline.room import make_sure
 
     calm_libraries()
     _one_process()
     runs.may_claim(recipe, overwrite)
-    plan = make_plan(recipe, where, prepare(recipe, where, locked=True))
+    found = find_all(recipe, where)  # before the first row is read: preparing the data may take hours
+    plan = make_plan(recipe, where, prepare(recipe, where, locked=True), found)
+    make_sure(plan, overwrite)
     ready = _ready(plan)
     ready.scores(ready.built.model)  # a score by that name, and metrics of the user's own, fail here: no run is begun, no epoch is lost
     give_back()
@@ -129,20 +133,20 @@ def _go_on(run: Path, manifest: dict[str, Any]) -> None:
     _fit_and_save(run, plan, _ready(plan), checkpoint)
 
 
-def make_plan(recipe: Recipe, where: Path, dataset: Dataset) -> Plan:
-    """Find the model, encode the rows and decide every ``auto``; reads no weights and no test row."""
+def make_plan(recipe: Recipe, where: Path, dataset: Dataset, found: Found | None = None) -> Plan:
+    """Encode the rows and decide every ``auto``; reads no weights and no test row.
+
+    Args:
+        recipe: as the user has it.
+        where: the recipe's folder.
+        dataset: what was prepared of it.
+        found: what ``find_all`` gave; left out, it is looked for here.
+    """
     from tunewright.data.encode import encode
-    from tunewright.metrics.own import resolve as resolve_metric
-    from tunewright.model.base import find
     from tunewright.model.device import device
 
-    for tracker in recipe.trackers:
-        tracker.check()
-    with_own_parts(recipe, where).train.check()
+    base, metrics = (found := found or find_all(recipe, where)).base, found.metrics
     task = dataset.task
-    base = find(recipe.model, task.head, where)
-    recipe.method.frozen_layers(base.config)  # more layers than there are: refused before anything is encoded
-    metrics = tuple(resolve_metric(spec, where, task.scores) for spec in recipe.evaluate.metrics)
     rows, held_out = rows_of(dataset.rows("train")), rows_of(dataset.rows("validation"))
     tokens = max_tokens(recipe, base, task, rows)
     _suits(recipe, base, task, tokens[0])
@@ -168,11 +172,9 @@ def make_plan(recipe: Recipe, where: Path, dataset: Dataset) -> Plan:
 
 def _suits(recipe: Recipe, base: Base, task: Task, limit: int) -> None:
     """Hold the method against the base that was found."""
-    from tunewright.model.quantize import needs
     from tunewright.model.size import size_without_weights
 
     recipe.method.suits(base.config, limit, base.longest)
-    needs(recipe.model, recipe.method)
     if recipe.method.by_parts:
         size_without_weights(base, recipe.model, task, recipe.method)
 
@@ -269,19 +271,31 @@ def _fit_and_save(run: Path, plan: Plan, ready: Ready, checkpoint: Path | None) 
     say(size.line)
     if built.targets:
         say(f"{METHODS.name_of(recipe.method)} works on {', '.join(built.targets)}")
-    done = engine(recipe.train.engine)(job_of(run, plan, built, ready.scores, checkpoint, frozen=ready.frozen))
-    ready.memory.end()
-    if recipe.data.streaming:
-        write_json(run / "data.json", with_stream(data_facts(plan), run, plan, done.epoch))
-    if done.stop in STOPPED:
-        raise STOPPED[done.stop](
-            f"{done.stop} at step {done.step} of {done.total_steps}; all that was done is saved",
-            "",
-            f"Go on with: tunewright train --resume {run}",
-        )
-    _save_best(run, plan, done, ready)
+    with _room_can_be_made(run):
+        done = engine(recipe.train.engine)(job_of(run, plan, built, ready.scores, checkpoint, frozen=ready.frozen))
+        ready.memory.end()
+        if recipe.data.streaming:
+            write_json(run / "data.json", with_stream(data_facts(plan), run, plan, done.epoch))
+        if done.stop in STOPPED:
+            raise STOPPED[done.stop](
+                f"{done.stop} at step {done.step} of {done.total_steps}; all that was done is saved",
+                "",
+                f"Go on with: tunewright train --resume {run}",
+            )
+        _save_best(run, plan, done, ready)
     if recipe.data.streaming:
         finish(run)
+
+
+@contextmanager
+def _room_can_be_made(run: Path) -> Iterator[None]:
+    """Say of a disk that fills up while a run is trained how the run goes on."""
+    try:
+        yield
+    except DiskFull as error:
+        if not runs.was_trained(run):
+            raise
+        raise DiskFull(error.found, "", f"Make room there, then go on with: tunewright train --resume {run}") from error
 
 
 STOPPED: dict[str, type[UserError]] = {"interrupted": Interrupted, "terminated": Terminated}
@@ -402,7 +416,8 @@ def _save_and_prove(run: Path, plan: Plan, done: Run) -> dict[str, Any]:
     half, adapter = run / f"model{runs.UNPROVED}", run / f"adapter{runs.UNPROVED}"
     some: Sequence[Row] = rows[:PROOF_ROWS]
     known, merging = answers[: len(some)], {}
-    method.save_adapter(done.model, adapter)
+    with writable(adapter):
+        method.save_adapter(done.model, adapter)
     plain = method.merge(done.model)
     beside = None if method.merges else (METHODS.spec(method), adapter)
     if method.merges and METHODS.name_of(method) != "full":
