@@ -173,7 +173,7 @@ def test_four_uneven_micro_batches_have_the_gradient_of_the_whole(still: Path, t
             accumulate=len(cuts),
             batch_size=len(cuts) * 3,
             schedule="constant",
-            arguments={"optim": "sgd"},
+            optimizer="sgd",
             **settings,
         )
         before = tiny.weights(job.model)

@@ -58,7 +58,7 @@ class Lab:
             "model": {"base": str(self.root / family), "max_tokens": 64},
             "method": method,
             "train": {"epochs": 1, "batch_size": 8, "learning_rate": 0.05, "head_learning_rate": 0.1, "precision": "fp32", "clip": 0,
-                      "weight_decay": 0, "arguments": {"optim": "sgd"}},
+                      "weight_decay": 0, "optimizer": "sgd"},
             "evaluate": {"baselines": []},
             "output_dir": str(self.root),
         }  # fmt: skip
