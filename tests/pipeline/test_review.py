@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
+from tests import tiny
 from tunewright.cli import app
 from tunewright.core.errors import UserError
 from tunewright.core.folder import file_hash
@@ -21,6 +22,7 @@ from tunewright.data.dataset import Dataset
 from tunewright.pipeline import review
 from tunewright.pipeline.prepare import prepare
 from tunewright.pipeline.recipe import build
+from tunewright.pipeline.train import data_facts, make_plan
 
 
 @pytest.fixture(scope="module")
@@ -141,8 +143,10 @@ def test_a_corrected_version_can_be_corrected_again_and_trained_from(root: Path,
     new = Dataset.open(Path(facts["folder"]))
     assert [one["rows_changed"] for one in new.manifest["history"]] == [1, 1]
     assert new.manifest["history"][0]["from"] == old.version and new.manifest["history"][1]["from"] == facts["from"]
-    recipe = {"task": "text-classification", "data": {"source": facts["folder"]}, "model": {"base": "embedded"}}
-    assert prepare(build({**recipe, "output_dir": str(tmp_path)}), tmp_path).version == facts["version"]
+    model = {"base": str(tiny.base_folder(tmp_path / "base"))}
+    again = {"task": "text-classification", "data": {"source": facts["folder"]}, "model": model, "output_dir": str(tmp_path)}
+    plan = make_plan(build(again), tmp_path, prepare(build(again), tmp_path))
+    assert plan.dataset.version == facts["version"] and data_facts(plan)["history"] == new.manifest["history"], "the report reads it there"
     with pytest.raises(UserError, match="has another text or label than when the sheet was written"):
         review.apply("tickets", root, tmp_path / "1.csv")
 

@@ -358,6 +358,7 @@ def _data(labels: Sequence[str], table: list[dict[str, Any]], rng: Random, sever
         "never_trained": {},
         "test_without_label": 0,
         "rules": {"empty-text": "drop", "leak-exact": "keep"},
+        "history": [],
         "findings": [
             {
                 "rule": "exact-duplicate",

@@ -12,7 +12,7 @@ from hostile import LONG, SCRIPT, hostile
 from run_folders import FOUR, SEVENTY_SEVEN, change, put, score, several, single
 
 from tunewright.core.errors import UserError
-from tunewright.report import page
+from tunewright.report import card, page
 from tunewright.report.checklist import checklist
 from tunewright.report.facts import read
 from tunewright.report.verdict import verdict
@@ -228,7 +228,7 @@ def test_the_checklist_answers_from_evidence(tmp_path: Path) -> None:
     run = single(tmp_path / "run")
     found = answers(run)
     assert found["Is the data clean?"] == "no", "a warning is left as found"
-    assert found["Rows and outputs reviewed by people?"] == "no"
+    assert found["Rows reviewed by people?"] == found["Outputs reviewed by people?"] == "no"
     yes = {
         "Is the data versioned?",
         "Are the splits free of overlap?",
@@ -239,7 +239,19 @@ def test_the_checklist_answers_from_evidence(tmp_path: Path) -> None:
         "Better than simple baselines?",
     }
     assert {question for question in yes if found[question] != "yes"} == set()
-    assert "Not yet: this folder holds no record of a review." in words(page.write(run))
+    assert "Not yet: the dataset holds no label that a person corrected." in words(page.write(run))
+
+
+def test_labels_that_people_corrected_are_evidence_of_a_review_of_the_rows_and_of_nothing_else(tmp_path: Path) -> None:
+    run = single(tmp_path / "run")
+    steps = [{"from": "a", "by": "review labels", "sheet_sha256": "b", "rows_changed": count} for count in (3, 39)]
+    change(run, "data.json", history=steps)
+    found = answers(run)
+    assert (found["Rows reviewed by people?"], found["Outputs reviewed by people?"]) == ("yes", "no")
+    assert "42 labels corrected by hand, on 2 sheets of the most doubtful rows." in words(page.write(run))
+    assert "42 labels were corrected by hand; its outputs were not reviewed by people" in card.write(run).read_text(encoding="utf-8")
+    change(run, "data.json", history=None)
+    assert answers(run)["Rows reviewed by people?"] == "not measured"
 
 
 def test_the_checklist_changes_its_mind_with_the_evidence(tmp_path: Path) -> None:

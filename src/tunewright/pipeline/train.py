@@ -188,6 +188,7 @@ def data_facts(plan: Plan) -> dict[str, Any]:
     return {
         **summary,
         "folder": str(Path(summary["folder"]).resolve()),
+        "history": plan.dataset.manifest.get("history", []),
         "truncation": truncation(plan.recipe.task, splits, limit, plan.why_tokens),
     }
 

@@ -235,7 +235,11 @@ def _limits(facts: Facts, windows: bool) -> Iterator[str]:
     if isinstance(data.findings, list) and (still := [one for one in data.findings if one.is_open]):
         names = [f"{one.rule} ({plural(one.rows, 'row')})" for one in still]
         yield f"Left as found in the data: {joined(names)}."
-    yield "Rows and outputs were not reviewed by people, as far as this run records."
+    changed, sheets = data.corrected
+    if sheets:
+        yield f"{plural(changed, 'label')} were corrected by hand; its outputs were not reviewed by people, as far as this run records."
+    else:
+        yield "Rows and outputs were not reviewed by people, as far as this run records."
     yield "Its scores speak for rows like those it was tested on, and for no others."
 
 

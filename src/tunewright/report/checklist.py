@@ -35,7 +35,8 @@ def checklist(facts: Facts) -> list[Item]:
         _saved(facts),
         Item("Saved model proved to answer as the trained one?", said.proved, said.proof),
         _looked_once(facts),
-        Item("Rows and outputs reviewed by people?", "no", "Not yet: this folder holds no record of a review."),
+        _rows_reviewed(facts),
+        Item("Outputs reviewed by people?", "no", "Not yet: this folder holds no record that anyone read its answers."),
         _reproducible(facts),
     ]
 
@@ -139,6 +140,16 @@ def _looked_once(facts: Facts) -> Item:
         return Item(question, "yes", f"It was looked at once, on {day(looks[0].when) or 'an unrecorded day'}.")
     models = len({one.model for one in looks})
     return Item(question, "no", f"It was looked at {len(looks)} times, with {plural(models, 'model')}; each look is listed below.")
+
+
+def _rows_reviewed(facts: Facts) -> Item:
+    question, data = "Rows reviewed by people?", facts.data
+    if isinstance(data.history, NotMeasured):
+        return Item(question, "not measured", str(data.history))
+    changed, sheets = data.corrected
+    if not sheets:
+        return Item(question, "no", "Not yet: the dataset holds no label that a person corrected.")
+    return Item(question, "yes", f"{plural(changed, 'label')} corrected by hand, on {plural(sheets, 'sheet')} of the most doubtful rows.")
 
 
 def _reproducible(facts: Facts) -> Item:

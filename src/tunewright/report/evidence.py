@@ -215,6 +215,14 @@ class Truncation(Fact):
     splits: dict[str, CutSplit] = {}
 
 
+class Change(Fact):
+    """What people did to the dataset before this version of it."""
+
+    by: str = ""
+    rows_changed: int = 0
+    sheet_sha256: str = ""
+
+
 class Data(Fact):
     """``data.json``."""
 
@@ -233,6 +241,14 @@ class Data(Fact):
     """The audit rules that looked, each with its policy."""
     findings: Maybe[list[FoundFact]]
     truncation: Maybe[Truncation]
+    history: Maybe[list[Change]]
+    """From the version as it was prepared to this one."""
+
+    @property
+    def corrected(self) -> tuple[int, int]:
+        """Labels that people changed, and the sheets that they wrote them on."""
+        steps = [one for one in self.history if one.by == "review labels"] if isinstance(self.history, list) else []
+        return sum(one.rows_changed for one in steps), len(steps)
 
 
 class Confusion(Fact):
