@@ -308,7 +308,7 @@ def _divided(rows: Looked, settings: DataSettings, shares: Mapping[str, float], 
     clusters = alike if rows.group is None else united(alike, rows.group)
     if settings.split.by == "time" and rows.time is not None:
         return by_time(clusters, rows.time, shares)
-    return stratified(clusters, None if settings.split.by == "random" else _strata(rows), shares, seed)
+    return stratified(clusters, None if settings.split.by == "random" else _strata(rows), shares, rows.said, seed)
 
 
 def _strata(rows: Looked) -> Labels | None:

@@ -57,5 +57,5 @@ RULES: Registry[Rule] = Registry(
     },
 )
 
-RULES_VERSION = 2
+RULES_VERSION = 3
 """Raised when a rule finds other rows or mends them otherwise than before: datasets then get a new version."""
