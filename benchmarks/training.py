@@ -24,7 +24,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-BATCH, FEW = 16, 3
+BATCH, FEW = 8, 3
 """Rows of a step, and steps that are not timed."""
 NEVER = 10**9
 PAIRS = {"loop": "bare loop", "trainer": "bare trainer"}

@@ -17,7 +17,7 @@ import tunewright
 from tests import tiny
 from tunewright.core.errors import BadConfig, UserError
 
-VERBS = ["check", "evaluate", "load", "predict", "prepare", "read", "report", "run", "train"]
+VERBS = ["check", "compare", "evaluate", "load", "predict", "prepare", "read", "report", "run", "train"]
 
 
 def asked(base: Path, **more: Any) -> dict[str, Any]:

@@ -11,6 +11,8 @@ from typing import Any
 LABELS = {"account": "login", "billing": "invoice", "delivery": "parcel"}
 FILLERS = ["please", "help", "today", "again", "order", "the", "my", "was", "late", "wrong", "früher", "now"]
 KINDS = ("bert", "distilbert", "roberta", "deberta-v2", "modernbert")
+CAUSAL = ("llama",)
+"""Kinds that read from left to right, and classify by the last token."""
 SPECIALS = ["[PAD]", "[CLS]", "[SEP]", "[MASK]", "[UNK]"]
 POSITIONS = 128
 
@@ -33,7 +35,7 @@ def tokenizer(side: str = "right") -> Any:
 
 
 def config(kind: str = "bert", **more: Any) -> Any:
-    """A configuration of this kind: width 16, two layers."""
+    """A configuration of this kind: width 16, two layers where ``more`` does not say otherwise."""
     from transformers import AutoConfig
 
     size = {"vocab_size": len(SPECIALS) + 256, "pad_token_id": 0, "max_position_embeddings": POSITIONS + (2 if kind == "roberta" else 0)}
@@ -44,7 +46,7 @@ def config(kind: str = "bert", **more: Any) -> Any:
         wide |= {"global_attn_every_n_layers": 1, "bos_token_id": 1, "eos_token_id": 2, "cls_token_id": 1, "sep_token_id": 2}
     if kind == "deberta-v2":
         wide |= {"relative_attention": True, "pos_att_type": ["p2c", "c2p"], "max_relative_positions": POSITIONS}
-    return AutoConfig.for_model(kind, **size, **wide, **more)
+    return AutoConfig.for_model(kind, **{**size, **wide, **more})
 
 
 def base_folder(folder: Path, kind: str = "bert", pooler: bool = False, **more: Any) -> Path:
@@ -185,4 +187,12 @@ def examples() -> dict[str, tuple[dict[str, Any], list[dict[str, Any]]]]:
         "question-answering": ({}, asked(24)),
         "regression": ({}, [{"text": row["text"], "number": 950 + 7.5 * (at % 5)} for at, row in enumerate(rows(24))]),
         "text-classification": ({}, rows(24)),
+        "token-classification": ({}, [tagged(row["text"], at) for at, row in enumerate(rows(24))]),
     }
+
+
+def tagged(text: str, number: int) -> dict[str, Any]:
+    """A text of which some words are entities: two types, as many as the number says."""
+    starts = [at for at in range(len(text)) if at == 0 or text[at - 1] == " "][: 1 + number % 4]
+    words = [(start, start + len(text[start:].split(" ")[0])) for start in starts]
+    return {"text": text, "spans": [{"start": a, "end": b, "label": ("THING", "WORD")[at % 2]} for at, (a, b) in enumerate(words)]}

@@ -14,6 +14,6 @@ for _folder in ("train", "evaluate", "report"):
     # Called like verbs. Python puts the name of a folder here when the folder is first loaded: load it now, so that the verb comes last.
     import_module(f"tunewright.{_folder}")
 
-from tunewright.pipeline.face import check, evaluate, load, predict, prepare, read, report, run, train  # noqa: E402
+from tunewright.pipeline.face import check, compare, evaluate, load, predict, prepare, read, report, run, train  # noqa: E402
 
-__all__ = ["check", "evaluate", "load", "predict", "prepare", "read", "report", "run", "train"]
+__all__ = ["check", "compare", "evaluate", "load", "predict", "prepare", "read", "report", "run", "train"]

@@ -82,7 +82,7 @@ def test_a_kill_at_any_moment_loses_nothing(killer: Killer, driver: str, stream:
     assert killer.run(driver, tmp_path / "whole", stream) == 0, (tmp_path / "whole.log").read_text()
     whole = read(tmp_path / "whole")
     assert "no better score" in whole["stop"] and 6 < whole["step"] < whole["total_steps"] and whole["best_step"] < whole["step"]
-    for moment in MOMENTS:
+    for moment in MOMENTS[1::3] if stream else MOMENTS:
         folder = tmp_path / moment
         assert killer.run(driver, folder, stream, moment) == KILLED, (moment, (tmp_path / f"{moment}.log").read_text())
         assert killer.run(driver, folder, stream) == 0, (moment, (tmp_path / f"{moment}.log").read_text())

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.data.test_spans import CONLL, SCHEMES, TOOLS, many
+from tests.annotated import CONLL, SCHEMES, TOOLS, many
 from tunewright.data.prepare import audit
 from tunewright.pipeline.guess_spans import entities_in
 from tunewright.pipeline.new import new

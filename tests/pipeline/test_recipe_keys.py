@@ -108,6 +108,7 @@ class Lab:
             "bodies": [{"body": row["text"], **row, "text": f"no body {at}"} for at, row in enumerate(some)],
             "twice": [*some, *some[:6]],
             "several": several,
+            "marked": [{"text": f"{at} it's {row['text']}", "spans": f"[[0, {len(str(at))}, 'NUMBER']]"} for at, row in enumerate(some)],
             "rated": [{"text": row["text"], "number": (at % 7) ** 2} for at, row in enumerate(some)],
             "keyed": [
                 {**row, "customer": f"c{at % 12}", "day": day(at), "other_day": day(59 - at), "office": "x"} for at, row in enumerate(some)
@@ -438,10 +439,86 @@ def method(lab: Lab) -> None:
     assert trained[0] < everything[0] and trained[1] == everything[1]
 
 
+def lora_layers(lab: Lab) -> None:
+    changed = []
+    for count in (1, None):
+        names = [name for name, weight in lab.built(lab.plan(method={"name": "lora", "layers": count})).model.named_parameters()
+                 if weight.requires_grad and "lora_" in name]  # fmt: skip
+        changed.append({name.partition(".layer.")[2][0] for name in names})
+    assert changed == [{"1"}, {"0", "1"}]
+
+
+def top_layers_k(lab: Lab) -> None:
+    trained = []
+    for count in (1, 2):
+        model = lab.built(lab.plan(method={"name": "top-layers", "k": count})).model
+        names = [name for name, weight in model.named_parameters() if weight.requires_grad]
+        trained.append({name.partition(".layer.")[2][0] for name in names if ".layer." in name})
+        assert any(name.startswith("classifier.") for name in names) and not any("embeddings" in name for name in names)
+    assert trained == [{"1"}, {"0", "1"}]
+
+
+def frozen_cache(lab: Lab) -> None:
+    from tunewright.pipeline.frozen import frozen_states, plan_bytes
+
+    sizes = {}
+    for kept in ("auto", "float16", "float32", "never"):
+        plan = lab.plan(method="head", **{"train.frozen_cache": kept})
+        frozen = frozen_states(plan, lab.built(plan))
+        assert (frozen.bytes if frozen else 0) == plan_bytes(plan)
+        sizes[kept] = plan_bytes(plan)
+    assert sizes["never"] == 0 < 2 * sizes["auto"] == 2 * sizes["float16"] == sizes["float32"]
+
+
 def criterion(lab: Lab) -> None:
     assert lab.loss() == lab.loss(criterion="cross-entropy") != lab.loss(criterion={"name": "cross-entropy", "smoothing": 0.3})
     with pytest.raises(BadConfig, match=r"binary-cross-entropy does not fit the task as it is set: use cross-entropy"):
         lab.recipe({"criterion": "binary-cross-entropy"})
+
+
+MARKED: dict[str, Any] = {"task": "token-classification", "data.source": "marked.csv"}
+
+
+def entity_types(lab: Lab) -> None:
+    names = ["NUMBER", "WORD"]
+    assert lab.plan(**MARKED).recipe.task.labels == ("NUMBER",)  # type: ignore[attr-defined]
+    assert list(lab.built(lab.plan(**MARKED, **{"task.labels": names})).model.config.label2id) == [
+        "O",
+        "B-NUMBER",
+        "I-NUMBER",
+        "B-WORD",
+        "I-WORD",
+    ]
+    with pytest.raises(UserError, match=r"types that task\.labels does not name: 'NUMBER'"):
+        lab.plan(**MARKED, **{"task.labels": ["WORD"]})
+
+
+def trained_tokens(lab: Lab, **changes: Any) -> int:
+    """How many tokens of the training rows have a label."""
+    return sum(label != -100 for piece in lab.plan(**MARKED, **changes).train[1].pieces for label in piece["labels"])
+
+
+def subwords(lab: Lab) -> None:
+    plan = lab.plan(**MARKED, **{"task.subwords": "all"})
+    assert trained_tokens(lab, **{"task.subwords": "all"}) > 2 * trained_tokens(lab)
+    text = sum(len("".join(row["text"].split()).encode()) for row in plan.train[0])
+    assert trained_tokens(lab, **{"task.subwords": "all"}) == text, "every byte is a token here, but for blanks"
+
+
+def entity_words(lab: Lab) -> None:
+    rows = len(lab.plan(**MARKED).train[0])
+    letters, blanks = (trained_tokens(lab, **{"task.words": words}) for words in ("letters", "blanks"))
+    assert trained_tokens(lab) == blanks, "learned: every number stands between blanks"
+    assert letters - blanks == 2 * rows, "it's is three words, or one"
+
+
+def entity_stride(lab: Lab) -> None:
+    few, many = (
+        [len(one.pieces) for one in lab.plan(**MARKED, **{"model.max_tokens": 24, "task.stride": size}).train[1].encoded]
+        for size in (0, 11)
+    )
+    assert sum(few) < sum(many) and max(few) > 1
+    assert trained_tokens(lab, **{"model.max_tokens": 24, "task.stride": 11}) == trained_tokens(lab)
 
 
 RATED: dict[str, Any] = {"task": "regression", "data.source": "rated.csv"}
@@ -880,6 +957,10 @@ CHECKS: dict[str, Callable[[Lab], None]] = {
     "task.regression.standardise": standardise,
     "task.regression.mean": mean_of_numbers,
     "task.regression.deviation": deviation,
+    "task.token-classification.labels": entity_types,
+    "task.token-classification.subwords": subwords,
+    "task.token-classification.words": entity_words,
+    "task.token-classification.stride": entity_stride,
     "task.text-classification.labels": labels,
     "task.text-classification.multi_label": multi_label,
     "task.text-classification.separator": separator,
@@ -910,6 +991,8 @@ CHECKS: dict[str, Callable[[Lab], None]] = {
     "model.revision": revision,
     "method": method,
     **method_keys.CHECKS,
+    "method.lora.layers": lora_layers,
+    "method.top-layers.k": top_layers_k,
     "criterion": criterion,
     "criterion.cross-entropy.smoothing": smoothing,
     "criterion.huber.delta": delta,
@@ -938,6 +1021,7 @@ CHECKS: dict[str, Callable[[Lab], None]] = {
     "train.clip": clip,
     "train.bucket": bucket,
     "train.precision": train_precision,
+    "train.frozen_cache": frozen_cache,
     "train.evaluate_every": evaluate_every,
     "train.save_every": save_every,
     "train.save_total_limit": save_total_limit,

@@ -15,13 +15,7 @@ from tests.model.test_methods import Made
 from tests.model.test_specialist import ROWS, TASK
 from tunewright.report import card
 
-WAYS = [
-    ("adapter", "architecture"),
-    ("adapter", "mean"),
-    ("prompt", "architecture"),
-    ("p-tuning", "architecture"),
-    ("prefix", "architecture"),
-]
+WAYS = [("adapter", "architecture"), ("adapter", "mean"), ("prompt", "architecture")]
 
 
 def code_of(run: Path, weights: str, pooling: str) -> str:
@@ -30,7 +24,7 @@ def code_of(run: Path, weights: str, pooling: str) -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("method", "pooling"), WAYS, ids="-".join)
+@pytest.mark.parametrize(("method", "pooling"), WAYS)
 def test_the_lines_of_the_card_answer_as_the_model_does(tmp_path: Path, method: str, pooling: str) -> None:
     one = Made(tmp_path, tiny.base_folder(tmp_path / "base"), method, pooling=pooling)
     weights = next(path.name for path in one.folder.glob("adapter*.safetensors"))

@@ -11,33 +11,11 @@ from hypothesis import strategies as st
 from seqeval.metrics.sequence_labeling import get_entities
 from seqeval.scheme import IOB1, IOB2, IOBES
 
+from tests.tagged import LABELS, spans, written
 from tunewright.tasks.tags import are_bare, entities, is_iob1, out_of_order
 
 warnings.filterwarnings("ignore", message=".*seems not to be NE tag.*")
-LABELS = ("PER", "LOC", "a-b")
 ANY = st.lists(st.sampled_from(["O", *(f"{place}-{label}" for place in "BIES" for label in LABELS)]), max_size=12)
-
-
-def spans(length: int) -> Any:
-    """Entities that do not overlap, in a text of some tokens."""
-    cuts = st.lists(st.integers(0, length), max_size=8, unique=True).map(sorted)
-    labelled = st.tuples(cuts, st.lists(st.sampled_from(LABELS), min_size=9, max_size=9))
-    return labelled.map(lambda one: [(a, b, label) for a, b, label in zip(one[0][::2], one[0][1::2], one[1], strict=False)])
-
-
-def written(length: int, some: list[tuple[int, int, str]], scheme: str) -> list[str]:
-    tags, behind = ["O"] * length, (0, "")
-    for start, end, label in some:
-        inside = ["I"] * (end - start)
-        if scheme != "iob1" or behind == (start, label):
-            inside[0] = "B"
-        if scheme == "iobes":
-            inside[-1] = "E" if end - start > 1 else "S"
-        if scheme == "bilou":
-            inside[-1] = "L" if end - start > 1 else "U"
-        tags[start:end] = [f"{place}-{label}" for place in inside]
-        behind = end, label
-    return tags
 
 
 @given(tags=ANY)

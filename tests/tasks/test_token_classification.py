@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -228,3 +229,39 @@ def test_an_answer_is_written_in_every_format() -> None:
     assert json.loads(TASK.cells(TASK.line(answer))["spans"]) == answer["spans"] and TASK.cells({}) == {"spans": None}
     assert TASK.columns_of([answer, {"spans": []}])["spans"].to_pylist() == [answer["spans"], []]
     assert spans_of({"spans": None}) == []
+
+
+def test_what_a_word_is_is_learned_from_the_borders_of_the_entities() -> None:
+    tokens = [
+        {"text": "in St. Ives , now", "spans": [{"start": 3, "end": 11, "label": "LOC"}]},
+        {"text": "x", "spans": [{"start": 0, "end": 1, "label": "LOC"}]},
+    ]
+    assert TokenClassification().learn(tokens).words == "blanks"
+    assert (
+        TokenClassification().learn([*tokens, {"text": "in Rome, now", "spans": [{"start": 3, "end": 7, "label": "LOC"}]}]).words
+        == "letters"
+    )
+    assert TokenClassification(words="letters").learn(tokens).words == "letters"
+    assert TokenClassification(labels=("LOC",)).learn(tokens).words == "blanks"
+
+
+@pytest.mark.parametrize("name", ["wnut17", "mit_restaurant"])
+def test_tokens_with_tags_are_encoded_as_run_ner_encodes_them(name: str, real_data: Path) -> None:
+    """The same numbers and the same labels, token by token: what is trained is the same."""
+    import pyarrow as pa
+
+    from tunewright.data.values.spans import read
+    from tunewright.tasks.base import Role
+
+    lines = [json.loads(line) for line in (real_data / name / "test.jsonl").read_text().splitlines()][:400]
+    tokens, tags = (pa.chunked_array([pa.array([line[key] for line in lines])]) for key in ("tokens", "tags"))
+    spans = read(tags, Role("spans", "spans", ""), "tags", tokens).column.to_pylist()
+    rows = [{"text": " ".join(line["tokens"]), "spans": found} for line, found in zip(lines, spans, strict=True)]
+    task, tokenizer = TokenClassification().learn(rows), TOKENIZERS["words"]
+    ids = {tag: number for number, tag in enumerate(task.tags)}
+    for line, one in zip(lines, task.encode(rows, tokenizer, 10**6), strict=True):
+        theirs = tokenizer(line["tokens"], is_split_into_words=True)
+        words = theirs.word_ids()
+        first = [word is not None and word != before for before, word in zip([None, *words], words, strict=False)]
+        wanted = [ids[line["tags"][word]] if begins else IGNORED for word, begins in zip(words, first, strict=True)]
+        assert (one.pieces[0]["input_ids"], one.pieces[0]["labels"]) == (theirs["input_ids"], wanted)

@@ -58,6 +58,8 @@ def test_the_sum_and_the_count_of_parts_are_those_of_the_whole_also_in_half_prec
         labels = torch.randint(0, 2, (15, 3)).float()
     if name in {"mean-squared-error", "huber"}:
         logits, labels = torch.randn(15), torch.randn(15)
+    if name == "span-cross-entropy":
+        logits, labels = torch.randn(15, 2, 6), torch.randint(0, 6, (15, 2))
     cuts = [slice(0, 3), slice(3, 8), slice(8, 15)]
     assert sum(criterion.count(labels[cut]) for cut in cuts) == criterion.count(labels) == 15
     torch.testing.assert_close(sum(criterion(logits[cut], labels[cut]) for cut in cuts), criterion(logits, labels))
@@ -69,6 +71,16 @@ def test_squared_error_over_its_count_is_the_mean_of_torch() -> None:
     given, wanted = torch.randn(9), torch.randn(9)
     criterion = CRITERIA.build("mean-squared-error")
     torch.testing.assert_close(criterion(given, wanted) / criterion.count(wanted), functional.mse_loss(given, wanted))
+
+
+def test_the_loss_of_a_span_is_the_mean_of_start_and_end_over_windows_that_count() -> None:
+    torch.manual_seed(0)
+    logits, labels = torch.randn(5, 2, 7), torch.randint(0, 7, (5, 2))
+    labels[1] = IGNORED
+    criterion = CRITERIA.build("span-cross-entropy")
+    parts = [functional.cross_entropy(logits[:, side], labels[:, side], ignore_index=IGNORED) for side in (0, 1)]
+    assert criterion.count(labels) == 4
+    torch.testing.assert_close(criterion(logits, labels) / 4, sum(parts) / 2)
 
 
 @pytest.mark.parametrize("delta", [0.3, 1.0, 50.0])

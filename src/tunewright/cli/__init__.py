@@ -10,7 +10,7 @@ from typing import ParamSpec
 
 import typer
 
-from tunewright.cli import check, data, demo, doctor, evaluate, new, predict, prepare, report, review, run, schema, show, train
+from tunewright.cli import check, compare, data, demo, doctor, evaluate, new, predict, prepare, report, review, run, schema, show, train
 from tunewright.core.errors import Interrupted, UserError
 
 P = ParamSpec("P")
@@ -44,7 +44,7 @@ def _ended_by_hand(command: Callable[P, None]) -> Callable[P, None]:
     return guarded
 
 
-for module in (demo, new, check, show, prepare, run, train, evaluate, predict, report, schema, doctor):
+for module in (demo, new, check, show, prepare, run, train, evaluate, compare, predict, report, schema, doctor):
     app.command(name=module.__name__.rpartition(".")[2])(_ended_by_hand(module.command))
 app.add_typer(data.app, name="data")
 app.add_typer(review.app, name="review")
@@ -53,6 +53,7 @@ app.add_typer(review.app, name="review")
 def main() -> None:
     """Run the command line: an error of the user's is one paragraph and its exit status, anything else keeps its traceback."""
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin while they wait slow a busy machine down many times over
+    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # large tensors in large pages, where the system has some
     try:
         app()
     except UserError as error:

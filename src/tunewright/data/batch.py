@@ -36,6 +36,17 @@ def batches(lengths: Sequence[int], step_rows: int, micro_rows: int, seed: int, 
     return order
 
 
+def by_length(lengths: Sequence[int], tokens: int) -> list[list[int]]:
+    """Indices of rows of like length, the longest first, in batches of at most ``tokens`` tokens with their padding, or of one row."""
+    order = sorted(range(len(lengths)), key=lambda row: -lengths[row])
+    found, at = [], 0
+    while at < len(order):
+        count = max(1, tokens // max(1, lengths[order[at]]))
+        found.append(order[at : at + count])
+        at += count
+    return found
+
+
 def shuffled(lengths: np.ndarray, step_rows: int, rng: np.random.Generator, bucket: bool) -> list[np.ndarray]:
     """The rows of each step; the short one, when rows do not divide, comes last.
 

@@ -174,7 +174,8 @@ class Questions(Config):
 
     def document(self) -> tuple[dict[str, Any], dict[str, list[str]]]:
         """The document, and the ids of the questions with each kind of fault."""
-        rng, articles, planted, count = generator(self.seed, "questions"), [], {}, 0
+        rng, articles, count = generator(self.seed, "questions"), list[dict[str, Any]](), 0
+        planted: dict[str, list[str]] = {}
         while count < self.questions:
             context, facts, about = _paragraph(rng, rng.random() < self.long)
             qas = []

@@ -21,6 +21,8 @@ from tunewright.tasks.base import Task
 if TYPE_CHECKING:
     from torch import nn
 
+    from tunewright.model.frozen import FrozenPart
+
 SPECIALIST = "tunewright.json"
 """Beside the model: the task with its labels, how rows are cut, and how the model is loaded."""
 BASE = "base"
@@ -47,6 +49,8 @@ class Built:
     """What is to be called before each step with the share of the run that is done."""
     targets: tuple[str, ...] = ()
     """The parts of each layer that the method works on."""
+    frozen: FrozenPart | None = None
+    """The lower layers that the method leaves as they are, where it leaves any."""
 
 
 def build(base: Base, settings: ModelSettings, task: Task, method: Method, seed: int) -> Built:
@@ -76,6 +80,7 @@ def build(base: Base, settings: ModelSettings, task: Task, method: Method, seed:
         method.rate_factors(model, head),
         thaw,
         method.targets_in(model),
+        frozen_part(model, method, base),
     )
 
 
@@ -89,6 +94,20 @@ def fit_tokens(model: nn.Module, tokenizer: Any) -> tuple[str, ...]:
     owner.resize_token_embeddings(len(tokenizer))
     made = cast(Any, model).get_input_embeddings()
     return tuple(name for name, module in model.named_modules() if module is made)
+
+
+def frozen_part(model: nn.Module, method: Method, base: Base) -> FrozenPart | None:
+    """The lower layers that a method leaves as they are, held still from now on; None where it leaves none.
+
+    Args:
+        model: as the method made it.
+        method: of the recipe.
+        base: the model that it was made from.
+    """
+    from tunewright.model.frozen import FrozenPart
+
+    frozen = method.frozen_layers(base.config)
+    return FrozenPart(model, frozen) if frozen else None
 
 
 def head_modules(model: nn.Module, new: tuple[str, ...]) -> tuple[str, ...]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +60,75 @@ def machine() -> dict[str, Any]:
         "system": platform.platform(),
         "python": platform.python_version(),
     }
+
+
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+"""Numbers of glibc's ``mallopt``."""
+LARGE_BYTES, KEPT_BYTES = 1 << 21, 1 << 26
+PAGE_BYTES = 4096
+
+
+class Watch:
+    """Looks at the resident memory of this process, from now on until ``end``, two hundred times a second.
+
+    What the C library keeps of memory that was given back is given to the system first, so that the beginning is not set too high.
+    """
+
+    def __init__(self) -> None:
+        import psutil
+
+        give_back()
+        self._process, self._over = psutil.Process(), threading.Event()
+        self._began, self.processor_seconds = time.process_time(), 0.0
+        """Of all threads, from the beginning to ``end``."""
+        self.start = self.peak = self._process.memory_info().rss
+        """Bytes at the beginning, and the most that was seen."""
+        self._thread = threading.Thread(target=self._look, daemon=True)
+        self._thread.start()
+
+    @property
+    def growth(self) -> int:
+        """Bytes by which the peak is above the beginning."""
+        return self.peak - self.start
+
+    def end(self) -> Watch:
+        """Stop looking."""
+        self._over.set()
+        self._thread.join()
+        self.processor_seconds = time.process_time() - self._began
+        return self
+
+    def _look(self) -> None:
+        while not self._over.wait(0.005):
+            self.peak = max(self.peak, self._process.memory_info().rss)
+
+
+def give_back() -> None:
+    """Give memory that the C library holds and nobody uses back to the system, where it can (glibc)."""
+    import ctypes
+
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+def keep_less() -> None:
+    """Have the C library (glibc) give large blocks back at once, for the rest of this process.
+
+    Batches of ever other shapes otherwise leave holes of ever other sizes: resident memory grew to three times what was in use
+    (docs/lab-log.md).
+    """
+    import ctypes
+
+    with contextlib.suppress(OSError, AttributeError):
+        library = ctypes.CDLL(None)
+        library.mallopt(M_MMAP_THRESHOLD, LARGE_BYTES)
+        library.mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
+
+
+def load_whole(model: Any) -> None:
+    """Read every weight once: a checkpoint is mapped, and its bytes come into memory when they are first used."""
+    for weight in (*model.parameters(), *model.buffers()):
+        weight.detach().view(-1)[:: PAGE_BYTES // max(1, weight.element_size())].sum()
 
 
 def peak_memory() -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from tunewright.core.errors import UserError
 
@@ -29,6 +29,22 @@ def depth_of(config: Any) -> int:
             "Use method: full or lora, or another model.base",
         )
     return depth
+
+
+def below_top(top: int, config: Any, key: str) -> int:
+    """How many layers of an encoder lie below its ``top`` ones; ``key`` is where the recipe has that number.
+
+    Raises:
+        UserError: there are not so many.
+    """
+    depth = depth_of(config)
+    if top > depth:
+        raise UserError(
+            f"{key} is {top}, and this model has {depth} layers",
+            f"From 1 to {depth} can be trained",
+            f"Set {key}: {depth}, or method: full, which trains the embeddings too",
+        )
+    return depth - top
 
 
 def stack_of(model: nn.Module) -> tuple[str, nn.ModuleList]:
@@ -65,3 +81,29 @@ def depths(model: nn.Module, head: tuple[str, ...]) -> dict[str, int]:
         layer = number.match(name)
         found[name] = len(layers) - 1 - int(layer[1]) if layer else 0 if name.startswith(above) else len(layers)
     return found
+
+
+def below_of(model: nn.Module) -> nn.Module:
+    """What makes vectors of tokens, with its norm and dropout, below the first layer."""
+    path, _ = stack_of(model)
+    tokens = cast(Any, model).get_input_embeddings()
+    at = next(name for name, module in model.named_modules() if module is tokens)
+    parent = at.rpartition(".")[0]
+    return model.get_submodule(at if path.startswith(f"{parent}." if parent else "") else parent)
+
+
+def train_only(model: nn.Module, head: tuple[str, ...], top: int) -> None:
+    """Leave every weight as it is but those of the ``top`` layers, of the norm above them, and of the head.
+
+    Args:
+        model: its weights that are not trained stay so.
+        head: paths of the modules above the encoder.
+        top: how many layers, from the top.
+    """
+    path, layers = stack_of(model)
+    beside = path.rpartition(".")[0]
+    chosen = [f"{path}.{index}" for index in range(len(layers) - top, len(layers))]
+    norms = [f"{beside}.{name}" if beside else name for name in FINAL_NORMS]
+    inside = tuple(f"{one}." for one in (*head, *chosen, *norms))
+    for name, weight in model.named_parameters():
+        weight.requires_grad_(weight.requires_grad and name.startswith(inside))

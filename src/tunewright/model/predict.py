@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+import math
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -17,8 +18,10 @@ from tunewright.tasks import TASKS
 from tunewright.tasks.base import Answer, Encoded, Task
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
+CPU_TOKENS = 2048
+"""Tokens of a forward pass on a CPU, padding included: more take memory and are no faster."""
 WINDOW = 2048
 """Rows that are sorted by length at a time; bounds the memory of a stream of any length."""
 
@@ -33,14 +36,22 @@ class Predictor:
         max_tokens: tokens of a row that the model sees.
         batch_size: rows per forward pass.
         roles: those that the training rows had. Left out, a row may also have the texts that the task can do without.
+        collate: pieces -> a batch; left out, as the task does it.
     """
 
     def __init__(
-        self, model: nn.Module, tokenizer: Any, task: Task, max_tokens: int, batch_size: int = 64, roles: Collection[str] | None = None
+        self,
+        model: nn.Module,
+        tokenizer: Any,
+        task: Task,
+        max_tokens: int,
+        batch_size: int = 64,
+        roles: Collection[str] | None = None,
+        collate: Callable[[Sequence[Mapping[str, Any]]], dict[str, Tensor]] | None = None,
     ) -> None:
         self.model, self.tokenizer, self.task = model, tokenizer, task
         self.max_tokens, self.batch_size = max_tokens, batch_size
-        self._collate = task.collate(tokenizer)
+        self._collate = collate or task.collate(tokenizer)
         self._roles = roles
 
     @classmethod
@@ -116,6 +127,18 @@ class Predictor:
             at += len(one.pieces)
         return found
 
+    def _batches(self, by_length: Sequence[int], pieces: Sequence[Mapping[str, Any]], device: str) -> Iterator[Sequence[int]]:
+        """At most ``batch_size`` pieces each; on a CPU, also no more tokens than it is quick with, padding included."""
+        most, start = CPU_TOKENS if device == "cpu" else math.inf, 0
+        while start < len(by_length):
+            end = start + 1
+            while (
+                end < min(len(by_length), start + self.batch_size) and (end + 1 - start) * len(pieces[by_length[end]]["input_ids"]) <= most
+            ):
+                end += 1
+            yield by_length[start:end]
+            start = end
+
     def _row(self, one: Any, place: int) -> Row:
         row = _named(one, (*self.texts, *self._others))
         if row is None:
@@ -148,8 +171,7 @@ class Predictor:
         self.model.eval()
         try:
             with torch.inference_mode():
-                for start in range(0, len(by_length), self.batch_size):
-                    indices = by_length[start : start + self.batch_size]
+                for indices in self._batches(by_length, pieces, device.type):
                     inputs = [{name: value for name, value in pieces[index].items() if name != "labels"} for index in indices]
                     batch = {name: values.to(device) for name, values in self._collate(inputs).items()}
                     for index, one in zip(indices, self.task.infer(self.model, batch), strict=True):

@@ -182,6 +182,8 @@ def _warnings(recipe: Recipe, found: Mapping[str, Any]) -> Iterator[str]:
             "train.accumulate: 2, or method: lora"
         )
     folder = next(one for one in [Path(recipe.output_dir).absolute(), *Path(recipe.output_dir).absolute().parents] if one.is_dir())
-    needed, free = found["checkpoint_bytes"] * (recipe.train.save_total_limit + 1), shutil.disk_usage(folder).free
+    kept = found["frozen_cache_bytes"]
+    needed, free = found["checkpoint_bytes"] * (recipe.train.save_total_limit + 1) + kept, shutil.disk_usage(folder).free
     if needed > free:
-        yield f"its checkpoints need about {needed / GB:.1f} GB and {folder} has {free / GB:.1f} GB free: choose another output_dir"
+        what = "its checkpoints and its cache of frozen layers need" if kept else "its checkpoints need"
+        yield f"{what} about {needed / GB:.1f} GB and {folder} has {free / GB:.1f} GB free: choose another output_dir"

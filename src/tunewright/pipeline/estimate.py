@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -17,6 +15,7 @@ from pydantic import PrivateAttr
 from tunewright.core.chance import generator
 from tunewright.core.errors import Diverged
 from tunewright.core.folder import write_bytes
+from tunewright.model.device import Watch
 from tunewright.model.size import (
     Size,
     looks_and_saves,
@@ -27,6 +26,7 @@ from tunewright.model.size import (
     steps_to_time,
     total_steps,
 )
+from tunewright.pipeline.frozen import frozen_states, plan_bytes
 from tunewright.pipeline.train import Plan, job_of, scorer
 from tunewright.train.run import Callback, Run
 
@@ -68,25 +68,34 @@ def estimate(plan: Plan) -> dict[str, Any]:
 
     recipe = plan.recipe
     size = size_without_weights(plan.base, recipe.model, recipe.task, recipe.method)
-    known = {"parameters": size.parameters, "trainable": size.trainable, "checkpoint_bytes": size.checkpoint_bytes}
+    known = {
+        "parameters": size.parameters,
+        "trainable": size.trainable,
+        "checkpoint_bytes": size.checkpoint_bytes,
+        "frozen_cache_bytes": plan_bytes(plan),
+    }
     if why := _too_large(size):
         return known | _not_measured(why)
     steps, costs = _steps(plan)
-    watch = _Watch()
-    with tempfile.TemporaryDirectory() as scratch, _peak() as peak:
+    watch, memory = _Watch(), Watch()
+    if torch.cuda.is_available():
+        torch.cuda.reset_peak_memory_stats()
+    with tempfile.TemporaryDirectory() as scratch:
         try:
             with torch.random.fork_rng():
                 model = skeleton(plan.base, recipe.model, recipe.task, recipe.method)
-            looked = _trial(plan, model.to(getattr(torch, recipe.model.precision)), steps, costs, watch, Path(scratch))
+            looked, caching = _trial(plan, model.to(getattr(torch, recipe.model.precision)), steps, costs, watch, Path(scratch))
             writing = _seconds_per_byte(Path(scratch))
         except (RuntimeError, MemoryError, Diverged) as error:
             return known | _not_measured(
                 f"a step of this run does not work here: {(str(error) or type(error).__name__).splitlines()[0][:200]}"
             )
+        finally:
+            memory.end()
     gpu = torch.cuda.max_memory_allocated() if torch.cuda.is_available() else 0
     saved = size_of(model).weight_bytes - size.weight_bytes  # the trial has full weights where the run has quantised ones
-    memory = {"memory_bytes": int(peak[0] * GROWTH) + gpu - saved, "gpu_memory_bytes": gpu}
-    return known | memory | _seconds(plan, size, costs, watch, looked, writing)
+    taken = {"memory_bytes": int(memory.peak * GROWTH) + gpu - saved, "gpu_memory_bytes": gpu}
+    return known | taken | _seconds(plan, size, costs, watch, (looked, caching), writing)
 
 
 def _not_measured(why: str) -> dict[str, Any]:
@@ -107,7 +116,7 @@ def _too_large(size: Size) -> str:
     )
 
 
-def _seconds(plan: Plan, size: Size, costs: Any, watch: _Watch, looked: float, writing: float) -> dict[str, Any]:
+def _seconds(plan: Plan, size: Size, costs: Any, watch: _Watch, trial: tuple[float, float], writing: float) -> dict[str, Any]:
     """The seconds of training, looking and saving, and those of the whole run.
 
     Args:
@@ -115,16 +124,16 @@ def _seconds(plan: Plan, size: Size, costs: Any, watch: _Watch, looked: float, w
         size: of its model.
         costs: (steps,) of the steps of an epoch.
         watch: what the trial timed.
-        looked: seconds of a look at the validation rows.
+        trial: seconds of a look at the validation rows, and of the cache of frozen layers.
         writing: seconds per byte of a checkpoint.
     """
-    train = plan.recipe.train
+    train, (looked, caching) = plan.recipe.train, trial
     steps = total_steps(len(costs), train.epochs, train.max_steps)
     looks, saves = looks_and_saves(steps, len(costs), train.evaluate_every, train.save_every)
     timed = [(int(costs[index]), seconds) for index, seconds in zip(watch.run, watch.seconds, strict=False)][1:]
     stepping = steps * mean_step_seconds(costs, timed)
     warming = max(0.0, watch.seconds[0] - max(seconds for _, seconds in timed))  # the first step of a process is slow
-    seconds = warming + stepping + looks * looked + saves * size.checkpoint_bytes * writing
+    seconds = caching + warming + stepping + looks * looked + saves * size.checkpoint_bytes * writing
     tested = plan.dataset.summary()["splits"]["test"]["rows"] / max(len(plan.validation[0]), 1)
     after = AROUND_S + looked * (3 + tested) + (size.checkpoint_bytes + size.weight_bytes) * writing
     return {
@@ -135,6 +144,7 @@ def _seconds(plan: Plan, size: Size, costs: Any, watch: _Watch, looked: float, w
         "step_seconds": round(stepping / steps, 4),
         "evaluations": looks,
         "evaluation_seconds": round(looked, 3),
+        "frozen_cache_seconds": round(caching, 2),
         "checkpoints": saves + 1,
         "timed_steps": len(timed),
     }
@@ -183,36 +193,55 @@ class _Watch(Callback):
             raise _Enough
 
 
-def _trial(plan: Plan, model: nn.Module, steps: list[list[list[int]]], costs: Any, watch: _Watch, scratch: Path) -> float:
-    """Run some steps in the recipe's own engine, then score some validation rows; the seconds that scoring all of them would take."""
-    from tunewright.model.build import Built
+def _trial(plan: Plan, model: nn.Module, steps: list[list[list[int]]], costs: Any, watch: _Watch, scratch: Path) -> tuple[float, float]:
+    """Run some steps in the recipe's own engine, then score some validation rows.
+
+    Returns:
+        The seconds that scoring all validation rows would take, and those of the cache of frozen layers, where there is one.
+    """
+    from tunewright.model.build import Built, frozen_part
     from tunewright.train import engine
     from tunewright.train.callbacks.journal import Journal
 
     recipe = plan.recipe
     whole = [index for index, step in enumerate(steps) if len(step) == len(steps[0])]
     watch.run.extend(whole[index] for index in steps_to_time(costs[whole], ROUNDS))
-    micro = [batch for index in watch.run for batch in steps[index]]
+    few, micro = _few(plan, [batch for index in watch.run for batch in steps[index]], scratch)
+    built = Built(model, (), frozenset(), frozen=frozen_part(model, recipe.method, plan.base))
+    frozen = frozen_states(few, built)
     settings = recipe.train.model_copy(update={"max_steps": len(watch.run), "evaluate_every": NEVER, "save_every": NEVER})
-    usual = job_of(scratch, plan, Built(model, (), frozenset()), lambda _: {}, None)
+    usual = job_of(scratch, few, built, lambda _: {}, None, frozen=frozen)
     watchers = [Journal(path=scratch / "events.jsonl"), watch]
     job = replace(usual, order=lambda epoch: micro, settings=settings, callbacks=watchers, folder=scratch, stream=None)
     with suppress(_Enough):
         engine(recipe.train.engine)(job)
-    return _scoring_seconds(plan, model)
+    scores, began = scorer(few, frozen), time.perf_counter()
+    scores(model)
+    looked = (time.perf_counter() - began) * sum(plan.validation[1].lengths) / max(sum(few.validation[1].lengths), 1)
+    tokens, tried = (sum(one.train[1].lengths) + sum(one.validation[1].lengths) for one in (plan, few))
+    return looked, frozen.seconds * tokens / max(tried, 1) if frozen else 0.0
 
 
-def _scoring_seconds(plan: Plan, model: nn.Module) -> float:
-    """Seconds of one look at all validation rows, from some of them. The score that chooses the checkpoint must be among theirs."""
+def _few(plan: Plan, micro: list[list[int]], scratch: Path) -> tuple[Plan, list[list[int]]]:
+    """The plan with the rows alone that a trial needs, and its micro-batches in their numbers; nothing of it is kept.
+
+    The score that chooses the checkpoint must be among those of the validation rows that stay.
+    """
+    from tunewright.data.encode import EncodedRows
+    from tunewright.tasks.base import Encoded
+
+    pieces = plan.train[1].pieces
+    used = sorted({piece for batch in micro for piece in batch})
+    number = {piece: at for at, piece in enumerate(used)}
+    train = EncodedRows(tuple(Encoded((pieces[piece],), len(pieces[piece]["input_ids"]), 0) for piece in used), from_cache=False)
     rows, encoded = plan.validation
     drawn = generator(0, "trial").sample(range(len(rows)), min(LOOKED_AT_ROWS, len(rows)))
     by_length = sorted(range(len(rows)), key=lambda index: encoded.encoded[index].tokens)
     chosen = sorted({*drawn, *by_length[-plan.recipe.evaluate.batch_size :]})  # the longest rows take the most memory
-    few = replace(encoded, encoded=tuple(encoded.encoded[index] for index in chosen))
-    began = time.perf_counter()
-    scorer(replace(plan, validation=([rows[index] for index in chosen], few)))(model)
-    taken = time.perf_counter() - began
-    return taken * sum(encoded.lengths) / max(sum(few.lengths), 1)
+    looked_at = replace(encoded, encoded=tuple(encoded.encoded[index] for index in chosen))
+    recipe = plan.recipe.model_copy(update={"output_dir": str(scratch)})
+    few = replace(plan, recipe=recipe, train=([], train), validation=([rows[index] for index in chosen], looked_at))
+    return few, [[number[piece] for piece in batch] for batch in micro]
 
 
 def _seconds_per_byte(folder: Path) -> float:
@@ -222,27 +251,3 @@ def _seconds_per_byte(folder: Path) -> float:
     write_bytes(folder / "written", data)
     sha256(data).digest()
     return (time.perf_counter() - began) / DISK_BYTES
-
-
-@contextmanager
-def _peak() -> Iterator[Sequence[int]]:
-    """The largest resident memory of this process within the block, in bytes, in a list of one."""
-    import psutil
-    import torch
-
-    process, done = psutil.Process(), threading.Event()
-    found = [process.memory_info().rss]
-
-    def look() -> None:
-        while not done.wait(0.005):
-            found[0] = max(found[0], process.memory_info().rss)
-
-    if torch.cuda.is_available():
-        torch.cuda.reset_peak_memory_stats()
-    thread = threading.Thread(target=look, daemon=True)
-    thread.start()
-    try:
-        yield found
-    finally:
-        done.set()
-        thread.join()

@@ -120,6 +120,25 @@ def evaluate(run: str | Path) -> dict[str, Any]:
     return measure(find(run), _command("evaluate", run))
 
 
+def compare(*runs: str | Path, speed: bool = True) -> dict[str, Any]:
+    """Hold measured runs of one dataset against each other: cost, size, speed, score, and a paired test.
+
+    Args:
+        runs: folders of runs, or their names in ``runs/``; two or more.
+        speed: whether to ask each model some validation rows and take the time.
+
+    Returns:
+        ``score``, ``reference`` and ``runs``: what ``tunewright compare --json`` prints.
+
+    Raises:
+        UserError: one was not measured, or they were not scored on the same rows.
+    """
+    from tunewright.pipeline.compare import compare as side_by_side
+    from tunewright.pipeline.runs import find
+
+    return side_by_side([find(run) for run in runs], speed)
+
+
 def run(recipe: RecipeLike, *, overwrite: bool = False) -> Path:
     """The whole road: check, prepare, train, evaluate, report.
 

@@ -14,6 +14,8 @@ SEEN = 200
 """Cells of a column that are looked at."""
 TAG_NAMES = ("tags", "ner_tags", "ner", "labels", "entities", "label")
 """Names of columns with tags, from the likeliest on; of others, the last column is chosen."""
+STRANGE = 0.1
+"""Share of the cells that may hold no entities where the others do."""
 START, END = ("start", "start_offset", "begin", "start_char"), ("end", "end_offset", "stop", "end_char")
 INSIDE = ("entities", "spans", "result", "labels", "label")
 
@@ -93,16 +95,13 @@ def _types(values: Sequence[Sequence[str]]) -> Counter[str]:
 
 
 def _places(values: Sequence[Any]) -> Counter[str]:
-    """The types of the entities of a column; none where some cell holds something else."""
-    types = Counter[str]()
+    """The types of the entities of a column; none where more than a few cells hold something else."""
+    types, strange = Counter[str](), 0
     for value in values:
-        if not isinstance(value, (list, dict)):
-            return Counter()
-        found = list(_entities(value))
-        if None in found:
-            return Counter()
-        types.update(one for one in found if one is not None)
-    return types
+        found = list(_entities(value)) if isinstance(value, (list, dict)) else [None]
+        types.update(one for one in found if one)
+        strange += None in found
+    return types if strange <= STRANGE * len(values) else Counter()
 
 
 def _entities(value: Any) -> Iterator[str | None]:

@@ -87,10 +87,24 @@ class Recipe(Config):
         ahead = [name for name in self.train.arguments if name.startswith("dataloader_")]
         if self.data.streaming and ahead:
             raise ValueError(f"train.arguments: {ahead[0]} does nothing for a stream: data.streaming.workers encode its rows ahead")
+        kept = self.train.frozen_cache
+        if kept not in {"auto", "never"} and (why := rows_change(self)):
+            raise ValueError(f"train.frozen_cache: {kept} cannot be had: {why}. Use auto or never")
         names = [TRACKERS.name_of(tracker) for tracker in self.trackers]
         if len(set(names)) != len(names):
             raise ValueError("trackers: each tracker is named once")
         return self
+
+
+def rows_change(recipe: Recipe) -> str:
+    """Why what a layer makes of a recipe's rows cannot be computed once and for all; empty when it can."""
+    if recipe.data.streaming:
+        return "a stream hands out other rows in each pass"
+    if recipe.train.arguments.get("neftune_noise_alpha"):
+        return "train.arguments.neftune_noise_alpha changes the rows in each epoch"
+    if recipe.train.compile:
+        return "train.compile fixes which layers run"
+    return ""
 
 
 def refused(task: Task, model: ModelSettings, method: Method) -> str:

@@ -115,6 +115,7 @@ def _loaded() -> Callable[[Sequence[str]], np.ndarray]:
     import torch
     from transformers import AutoModel, AutoTokenizer
 
+    from tunewright.data.batch import by_length
     from tunewright.model.base import LONGEST_DEFAULT, declared_longest, embedded_folder
     from tunewright.model.device import device, precision
 
@@ -127,7 +128,7 @@ def _loaded() -> Callable[[Sequence[str]], np.ndarray]:
     def encode(texts: Sequence[str]) -> np.ndarray:
         ids = [one for some in _pieces(texts) for one in tokenizer(some, truncation=True, max_length=longest)["input_ids"]]
         found = np.zeros((len(texts), WIDTH), dtype=np.float32)
-        for rows in _batches([len(one) for one in ids]):
+        for rows in by_length([len(one) for one in ids], TOKENS_AT_ONCE):
             batch = tokenizer.pad({"input_ids": [ids[row] for row in rows]}, return_tensors="pt").to(where)
             with torch.inference_mode(), torch.autocast(where, torch.bfloat16, enabled=low):
                 tokens = model(**batch).last_hidden_state.float()
@@ -143,17 +144,6 @@ def _pieces(texts: Sequence[str]) -> list[list[str]]:
     from tunewright.tasks.base import text_of
 
     return [[text_of(text[:LETTERS]) for text in texts[start : start + TEXTS_AT_ONCE]] for start in range(0, len(texts), TEXTS_AT_ONCE)]
-
-
-def _batches(lengths: Sequence[int]) -> list[list[int]]:
-    """Indices of rows of like length, the longest first, at most ``TOKENS_AT_ONCE`` tokens each with their padding."""
-    order = sorted(range(len(lengths)), key=lambda row: -lengths[row])
-    found, at = [], 0
-    while at < len(order):
-        count = max(1, TOKENS_AT_ONCE // max(1, lengths[order[at]]))
-        found.append(order[at : at + count])
-        at += count
-    return found
 
 
 def _key(text: str) -> int:

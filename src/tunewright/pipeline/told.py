@@ -148,6 +148,11 @@ def _told_estimate(found: Mapping[str, Any]) -> Iterator[str]:
         f"  about {_duration(found['total_seconds'])} with loading, proof and scoring "
         f"(from {found['timed_steps']} timed steps; stopping early makes it shorter)"
     )
+    if found["frozen_cache_bytes"]:
+        yield (
+            f"  {_duration(found['frozen_cache_seconds'])} of it for a cache of the frozen layers, "
+            f"{found['frozen_cache_bytes'] / GB:.2f} GB on the disk (train.frozen_cache)"
+        )
     yield f"Memory: about {found['memory_bytes'] / GB:.2f} GB at most; {found['checkpoint_bytes'] / GB:.2f} GB of disk per checkpoint"
 
 

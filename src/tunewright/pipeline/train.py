@@ -16,6 +16,7 @@ from tunewright.core.schema import Row
 from tunewright.model.methods import METHODS
 from tunewright.pipeline import runs
 from tunewright.pipeline.data import cache_folder, rows_of, truncation
+from tunewright.pipeline.frozen import frozen_states, plan_bytes
 from tunewright.pipeline.prepare import prepare
 from tunewright.pipeline.recipe import Recipe, read
 from tunewright.pipeline.resolve import Reasons, flat, max_tokens, resolve, with_own_parts, written
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from tunewright.data.encode import EncodedRows
     from tunewright.model.base import Base
     from tunewright.model.build import Built
+    from tunewright.model.device import Watch
+    from tunewright.pipeline.frozen import Frozen
     from tunewright.tasks.base import Task
     from tunewright.train.run import Callback, Job, Run
     from tunewright.train.settings import TrainSettings
@@ -72,18 +75,21 @@ def train(recipe: Recipe, where: Path, stem: str, command: str, overwrite: bool 
         UserError: anything that the user can mend, before the weights are loaded where that can be.
         DataRefused, Diverged, ProofFailed, Interrupted, Terminated: each with its exit status.
     """
+    from tunewright.model.device import give_back
+
     calm_libraries()
     _one_process()
     runs.may_claim(recipe, overwrite)
     plan = make_plan(recipe, where, prepare(recipe, where, locked=True))
-    built, scores = _build(plan), scorer(plan)
-    scores(built.model)  # a score by that name, and metrics of the user's own, fail here: no run is begun, no epoch is lost
+    ready = _ready(plan)
+    ready.scores(ready.built.model)  # a score by that name, and metrics of the user's own, fail here: no run is begun, no epoch is lost
+    give_back()
     run = runs.claim(plan.asked, stem, overwrite)
     with runs.begun(run):
         runs.begin(run, plan.recipe, where, command)
         write_text(run / "recipe.yaml", written(plan.recipe, plan.asked, plan.reasons))
         write_json(run / "data.json", data_facts(plan))
-        _fit_and_save(run, plan, built, scores, None)
+        _fit_and_save(run, plan, ready, None)
     return run
 
 
@@ -91,7 +97,7 @@ def resume(run: Path) -> Path:
     """Go on with a run that was stopped, from its newest whole checkpoint.
 
     Raises:
-        UserError: the run is finished or another process writes it, or there is no checkpoint or dataset to go on from.
+        UserError: the run is finished, another process writes it, its dataset is gone, or its recipe or data were changed since.
         Diverged, ProofFailed, Interrupted, Terminated: each with its exit status.
     """
     calm_libraries()
@@ -114,12 +120,13 @@ def _go_on(run: Path, manifest: dict[str, Any]) -> None:
     recipe = read(run / "recipe.yaml")
     facts = read_json(run / "data.json")
     dataset = Dataset.open(Path(facts["folder"])).learned_by(recipe.task)
+    dataset.verify(locked=True)
     plan = make_plan(recipe, Path(manifest["recipe_folder"]), dataset)
     if checkpoint is None:
         say(f"{run} holds no whole checkpoint: it begins again with step 1")
     else:
         say(f"Going on with {run} from step {step_of(checkpoint)}")
-    _fit_and_save(run, plan, _build(plan), scorer(plan), checkpoint)
+    _fit_and_save(run, plan, _ready(plan), checkpoint)
 
 
 def make_plan(recipe: Recipe, where: Path, dataset: Dataset) -> Plan:
@@ -134,6 +141,7 @@ def make_plan(recipe: Recipe, where: Path, dataset: Dataset) -> Plan:
     with_own_parts(recipe, where).train.check()
     task = dataset.task
     base = find(recipe.model, task.head, where)
+    recipe.method.frozen_layers(base.config)  # more layers than there are: refused before anything is encoded
     metrics = tuple(resolve_metric(spec, where, task.scores) for spec in recipe.evaluate.metrics)
     rows, held_out = rows_of(dataset.rows("train")), rows_of(dataset.rows("validation"))
     tokens = max_tokens(recipe, base, task, rows)
@@ -141,7 +149,7 @@ def make_plan(recipe: Recipe, where: Path, dataset: Dataset) -> Plan:
     resolved, reasons = resolve(recipe, base, task, tokens, device(), where)
     resolved, reasons, epoch_rows = with_steps(resolved, reasons, where, dataset)
     cache = cache_folder(recipe)
-    return Plan(
+    plan = Plan(
         recipe,
         resolved,
         reasons,
@@ -154,6 +162,8 @@ def make_plan(recipe: Recipe, where: Path, dataset: Dataset) -> Plan:
         where,
         epoch_rows,
     )
+    plan_bytes(plan)
+    return plan
 
 
 def _suits(recipe: Recipe, base: Base, task: Task, limit: int) -> None:
@@ -180,17 +190,17 @@ def data_facts(plan: Plan) -> dict[str, Any]:
     }
 
 
-def scorer(plan: Plan) -> Callable[[nn.Module], dict[str, float]]:
+def scorer(plan: Plan, frozen: Frozen | None = None) -> Callable[[nn.Module], dict[str, float]]:
     """A function from a model to its scores on the validation rows, those of the recipe's own metrics and the loss among them."""
     from tunewright.model.predict import Predictor
 
-    rows, encoded = plan.validation
-    task, recipe = plan.recipe.task, plan.recipe
+    rows, encoded = plan.validation[0], frozen.validation.encoded if frozen else plan.validation[1].encoded
+    task, recipe, collate = plan.recipe.task, plan.recipe, frozen.validation.collate if frozen else None
 
     def evaluate(model: nn.Module) -> dict[str, float]:
         assert isinstance(recipe.model.max_tokens, int)
-        predictor = Predictor(model, plan.base.tokenizer, task, recipe.model.max_tokens, recipe.evaluate.batch_size)
-        outcome = task.outcome(rows, predictor.answers(rows, encoded.encoded))
+        predictor = Predictor(model, plan.base.tokenizer, task, recipe.model.max_tokens, recipe.evaluate.batch_size, collate=collate)
+        outcome = task.outcome(rows, predictor.answers(rows, encoded))
         scores = task.measure(outcome)
         for metric in plan.metrics:
             scores |= metric(outcome)
@@ -204,18 +214,38 @@ def scorer(plan: Plan) -> Callable[[nn.Module], dict[str, float]]:
     return evaluate
 
 
-def _build(plan: Plan) -> Built:
+@dataclass(frozen=True)
+class Ready:
+    """A loaded model, and what training it needs beside the plan."""
+
+    built: Built
+    frozen: Frozen | None
+    scores: Callable[[nn.Module], dict[str, float]]
+    memory: Watch
+    """From when the model was loaded."""
+
+
+def _ready(plan: Plan) -> Ready:
     from tunewright.model.build import build
+    from tunewright.model.device import Watch, give_back, keep_less, load_whole
+    from tunewright.train import engine
 
     recipe = plan.recipe
-    return build(plan.base, recipe.model, recipe.task, recipe.method, seed_for(recipe.seed, "head"))
+    engine(recipe.train.engine)  # its libraries are no part of what training takes
+    keep_less()
+    built = build(plan.base, recipe.model, recipe.task, recipe.method, seed_for(recipe.seed, "head"))
+    load_whole(built.model)
+    memory = Watch()
+    frozen = frozen_states(plan, built)
+    give_back()
+    return Ready(built, frozen, scorer(plan, frozen), memory)
 
 
-def _fit_and_save(run: Path, plan: Plan, built: Built, scores: Callable[[nn.Module], dict[str, float]], checkpoint: Path | None) -> None:
+def _fit_and_save(run: Path, plan: Plan, ready: Ready, checkpoint: Path | None) -> None:
     from tunewright.model.size import size_of
     from tunewright.train import engine
 
-    recipe, facts = plan.recipe, read_json(run / "data.json")
+    recipe, facts, built = plan.recipe, read_json(run / "data.json"), ready.built
     size = size_of(built.model)
     runs.update(
         run,
@@ -239,7 +269,8 @@ def _fit_and_save(run: Path, plan: Plan, built: Built, scores: Callable[[nn.Modu
     say(size.line)
     if built.targets:
         say(f"{METHODS.name_of(recipe.method)} works on {', '.join(built.targets)}")
-    done = engine(recipe.train.engine)(job_of(run, plan, built, scores, checkpoint))
+    done = engine(recipe.train.engine)(job_of(run, plan, built, ready.scores, checkpoint, frozen=ready.frozen))
+    ready.memory.end()
     if recipe.data.streaming:
         write_json(run / "data.json", with_stream(data_facts(plan), run, plan, done.epoch))
     if done.stop in STOPPED:
@@ -248,7 +279,7 @@ def _fit_and_save(run: Path, plan: Plan, built: Built, scores: Callable[[nn.Modu
             "",
             f"Go on with: tunewright train --resume {run}",
         )
-    _save_best(run, plan, done)
+    _save_best(run, plan, done, ready)
     if recipe.data.streaming:
         finish(run)
 
@@ -263,6 +294,7 @@ def job_of(
     scores: Callable[[nn.Module], dict[str, float]],
     checkpoint: Path | None,
     watchers: Sequence[Callback] = (),
+    frozen: Frozen | None = None,
 ) -> Job:
     """All that an engine needs, from a plan and a built model; ``watchers`` are callbacks beside the usual ones."""
     from tunewright.data.batch import batches
@@ -275,9 +307,9 @@ def job_of(
     order = batches(lengths, train.batch_size, micro_rows(train), recipe.seed, train.bucket)
     return Job(
         model=built.model,
-        pieces=plan.train[1].pieces,
+        pieces=frozen.train.pieces if frozen else plan.train[1].pieces,
         order=order,
-        collate=recipe.task.collate(plan.base.tokenizer),
+        collate=frozen.train.collate if frozen else recipe.task.collate(plan.base.tokenizer),
         loss_fn=compose(recipe.task.forward, criterion),
         count=lambda batch: criterion.count(batch["labels"]),
         evaluate=scores,
@@ -323,7 +355,7 @@ def _callbacks(run: Path, plan: Plan) -> list[Callback]:
     return [Signals(), clock, *patience, Journal(path=run / "events.jsonl"), Progress(best_by=train.best_by), *plan.recipe.trackers]
 
 
-def _save_best(run: Path, plan: Plan, done: Run) -> None:
+def _save_best(run: Path, plan: Plan, done: Run, ready: Ready) -> None:
     """Put the best checkpoint's weights back, save the model complete, prove it, and only then give it the name that is served."""
     try:
         proof = _save_and_prove(run, plan, done)
@@ -334,7 +366,7 @@ def _save_best(run: Path, plan: Plan, done: Run) -> None:
         _give_its_name(run / name)
     place = next(name for name in runs.WEIGHTS if (run / name).is_file())
     weights = file_hash(run / place)
-    write_json(run / "metrics.json", {"efficiency": _efficiency(run, plan, done), "proof": proof})
+    write_json(run / "metrics.json", {"efficiency": _efficiency(run, plan, done, ready), "proof": proof})
     best = plan.recipe.train.best_by
     runs.update(
         run,
@@ -378,6 +410,7 @@ def _save_and_prove(run: Path, plan: Plan, done: Run) -> dict[str, Any]:
         merging = {"merging": prove_merging(one, some, known, recipe.model.precision, quantised(recipe.model, method))}
         known = one.answers(some, encoded.encoded[: len(some)])
     roles = [role.name for role in task.roles() if role.name in rows[0]]
+    plan.base.tokenizer("", truncation=True, max_length=limit)  # it saves how it cut last, which was never where rows came from the cache
     save(plain, half, plan.base.tokenizer, task, TASKS.spec(task), recipe.model, limit, roles, beside)
     say("Proving the saved model in a fresh process")
     saved = Predictor.load(half)
@@ -392,21 +425,29 @@ def _give_its_name(artefact: Path) -> None:
         half.replace(artefact)
 
 
-def _efficiency(run: Path, plan: Plan, done: Run) -> dict[str, Any]:
+def _efficiency(run: Path, plan: Plan, done: Run, ready: Ready) -> dict[str, Any]:
     from tunewright.model.device import peak_memory
 
-    size = sum(path.stat().st_size for path in (run / "model").rglob("*") if path.is_file())
-    train = plan.recipe.train
+    train, frozen = plan.recipe.train, ready.frozen
     seen = done.step * train.batch_size if plan.recipe.data.streaming else done.epoch * len(plan.train[0])
     return {
-        "train_seconds": round(done.seconds, 2),
+        "train_seconds": round(done.seconds + (frozen.seconds if frozen else 0), 2),
         "rows_per_second": round(seen / done.seconds, 2) if done.seconds else None,
         "steps": done.step,
         "epochs": round(done.epoch, 3),
         "tokens": done.tokens,
         "peak_memory_bytes": peak_memory(),
-        "model_bytes": size,
+        "training_memory_bytes": ready.memory.growth,
+        "training_processor_seconds": round(ready.memory.processor_seconds, 2),
+        "model_bytes": _size(run / "model"),
+        **({"adapter_bytes": _size(run / "adapter")} if (run / "adapter").is_dir() else {}),
+        **({"frozen_cache_bytes": frozen.bytes, "frozen_cache_seconds": round(frozen.seconds, 2)} if frozen else {}),
     }
+
+
+def _size(folder: Path) -> int:
+    """Bytes of all files in it."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 def _one_process() -> None:

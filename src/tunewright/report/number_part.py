@@ -216,11 +216,10 @@ def _answers(facts: Facts, scale: dict[str, Any]) -> str:
 def _snippet(facts: Facts, scale: dict[str, Any]) -> str:
     asked = '{"text": "the first text", "text_pair": "the second text"}' if _pair(facts) else '"a text"'
     model = facts.manifest.model
-    known = not isinstance(model, NotMeasured)
-    cut = f", max_length={model.max_tokens}" if known and isinstance(model.max_tokens, int) else ""
+    cut = f", max_length={model.max_tokens}" if not isinstance(model, NotMeasured) and isinstance(model.max_tokens, int) else ""
     unit, zero = scale.get("unit", 1.0), scale.get("zero", 0.0)
     back = f" * {unit!r} + {zero!r}" if (unit, zero) != (1.0, 0.0) else ""
-    if known and model.pooling == "mean":
+    if not isinstance(model, NotMeasured) and model.pooling == "mean":
         return (
             f'from sentence_transformers import SentenceTransformer\n\nprint(SentenceTransformer("model").encode(["a text"])[0, 0]{back})'
         )

@@ -174,6 +174,11 @@ class Task(Config):
         """Answers as the columns of ``predictions/``, each parallel to the answers."""
         return {name: [answer[name] for answer in answers] for name in self.answer_schema().names}
 
+    def answers_in(self, columns: Mapping[str, Sequence[Any]]) -> list[Answer]:
+        """Answers out of the columns that ``columns_of`` made."""
+        names = self.answer_schema().names
+        return [dict(zip(names, values, strict=True)) for values in zip(*(columns[name] for name in names), strict=True)]
+
     def answer_schema(self) -> pa.Schema:
         """The columns of an answer where it is written for others; they follow from the task alone."""
         raise NotImplementedError

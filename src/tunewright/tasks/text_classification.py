@@ -212,6 +212,10 @@ class TextClassification(Task):
             "probabilities": lists,
         }
 
+    def answers_in(self, columns: Mapping[str, Sequence[Any]]) -> list[Answer]:
+        both = zip(columns["label"], columns["probabilities"], strict=True)
+        return [{"label": label, "probabilities": dict(zip(self.labels or (), shares, strict=True))} for label, shares in both]
+
     def answer_schema(self) -> pa.Schema:
         import pyarrow as pa
 

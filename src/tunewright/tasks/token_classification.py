@@ -64,9 +64,10 @@ class TokenClassification(Task):
     """The types of entities in the order of their ids. Left out, they are learned from the training rows, sorted by name."""
     subwords: Literal["first", "all"] = "first"
     """Which sub-words of a word are trained and asked: its first one, or all of them, whose probabilities are then averaged."""
-    words: Literal["letters", "blanks"] = "letters"
-    """What a word is: letters and digits that stand together, every other character being one of its own; or whatever stands between
-    blanks, as the tokens of a CoNLL file do. An entity begins and ends with a word."""
+    words: Literal["letters", "blanks"] | None = None
+    """What a word is: letters and digits that stand together, every other character being one of its own (``letters``); or whatever
+    stands between blanks, as the tokens of a CoNLL file do. An entity begins and ends with a word. Left out, it is learned from the
+    training rows: ``blanks`` where every entity begins and ends at a blank."""
     stride: int = Field(32, ge=0)
     """Tokens that a window of a long text has in common with the one before it; half a window at most."""
 
@@ -88,15 +89,16 @@ class TokenClassification(Task):
         if not seen:
             raise UserError(f"none of the {len(rows)} training rows has an entity", "Rows with annotated entities are wanted",
                             "Check data.columns.spans: is it the right column?")  # fmt: skip
+        words = self.words or ("blanks" if all(map(_stands_between_blanks, rows)) else "letters")
         if self.labels is None:
-            return self.model_copy(update={"labels": tuple(seen)})
+            return self.model_copy(update={"labels": tuple(seen), "words": words})
         if unknown := [name for name in seen if name not in self.labels]:
             raise UserError(
                 f"the training rows have types that task.labels does not name: {', '.join(map(repr, unknown[:10]))}",
                 hint(unknown[0], self.labels),
                 "Add them to task.labels, correct the rows, or leave task.labels out",
             )
-        return self
+        return self.model_copy(update={"words": words})
 
     @property
     def tags(self) -> tuple[str, ...]:
@@ -328,6 +330,13 @@ def _averaged(odds: np.ndarray, first: np.ndarray) -> np.ndarray:
     mean = np.add.reduceat(np.column_stack([odds[:, 0], types.sum(axis=2)]), first, axis=0) / sizes
     share = types[first] / np.maximum(types[first].sum(axis=2, keepdims=True), np.finfo(np.float64).tiny)
     return np.column_stack([mean[:, 0], (mean[:, 1:, None] * share).reshape(len(first), -1)])
+
+
+def _stands_between_blanks(row: Row) -> bool:
+    """Whether every entity of a row begins and ends at a blank or at an end of the text, as those that were tags of tokens do."""
+    text = text_of(row["text"])
+    edges = [edge for start, end, _ in spans_of(row) for edge in (text[start - 1 : start] if start > 0 else "", text[end : end + 1])]
+    return all(not edge or edge.isspace() for edge in edges)
 
 
 def _body(special: Sequence[int]) -> tuple[int, int]:

@@ -59,6 +59,8 @@ def fit(job: Job) -> Run:
     accelerator = _accelerator(job.model, job.settings)
     course = Course(job, accelerator.device)
     set_seed(job.seed)
+    if config := getattr(job.model, "config", None):
+        config.use_cache = False  # as the Trainer does: what a model keeps for the next token is none of training's
     steps, total = _steps(job, course)
     with course.told():
         if job.resume and course.take_over(job.resume):
@@ -71,8 +73,6 @@ def fit(job: Job) -> Run:
 
 def _drive(course: Course, accelerator: Accelerator, share: Share | StreamShare, total: int, shown: Any) -> None:
     job, run, settings = course.job, course.run, course.job.settings
-    if config := getattr(job.model, "config", None):
-        config.use_cache = False  # as the Trainer does: what a model keeps for the next token is none of training's
     optimizer = settings.optimizer.make(groups(job, job.model))
     model, optimizer = accelerator.prepare(job.model, optimizer)
     schedule = settings.schedule.make(optimizer, settings.warmup_steps(total), total)

@@ -54,6 +54,9 @@ class TrainSettings(Config):
     """Of the training arithmetic; weights stay in float32. ``auto`` is bf16 where the hardware computes in it, else fp32."""
     compile: bool = False
     """Whether ``torch.compile`` makes kernels for the model: the first steps take minutes, the later ones less time."""
+    frozen_cache: Literal["auto", "float16", "float32", "never"] = "auto"
+    """Where a method leaves the lower layers as they are (``head``, ``top-layers``, ``lora`` with ``layers``): compute what they make of
+    each row once, keep it on the disk in this precision, and run the layers above only. ``auto`` is ``float16`` where it can be done."""
     evaluate_every: int | None = Field(None, ge=1)
     """Steps between two looks at the validation rows; left out, at the end of each epoch."""
     save_every: int | None = Field(None, ge=1)

@@ -48,7 +48,6 @@ class AnswerSpelling(Rule):
     """Answers that stand in their context but for case, blanks or the form of letters (Unicode NFKC); the place is proposed."""
 
     looks_at: ClassVar = ("answers",)
-    streams: ClassVar = "row"
     cost: ClassVar = "one pass over the contexts, slow only where answers do not fit"
     default: ClassVar[Policy] = "fix"
     policies: ClassVar = ("keep", "drop", "fix", "refuse")
@@ -63,7 +62,6 @@ class AnswerPlace(Rule):
     """Answers that stand in their context, but not where they are said to; or whose place is not told."""
 
     looks_at: ClassVar = ("answers",)
-    streams: ClassVar = "row"
     cost: ClassVar = "one pass over the contexts"
     default: ClassVar[Policy] = "fix"
     policies: ClassVar = ("keep", "drop", "fix", "refuse")
@@ -88,7 +86,6 @@ class AnswerNotInContext(Rule):
     """Answers that do not stand in their context. Nothing can be learned from a row none of whose answers does."""
 
     looks_at: ClassVar = ("answers",)
-    streams: ClassVar = "row"
     severity: ClassVar = "error"
     cost: ClassVar = "one pass over the contexts"
     default: ClassVar[Policy] = "drop"

@@ -41,7 +41,8 @@ def read(column: pa.ChunkedArray, role: Role, name: str) -> Values:
                         f"Name the column with the answers: data.columns.{role.name}")  # fmt: skip
     found, faults = [], []
     for chunk in column.chunks:
-        answers, told = [], []
+        answers: list[list[dict[str, Any]] | None] = []
+        told: list[str | None] = []
         for cell in chunk.to_pylist():
             try:
                 answers.append(answers_of(cell))

@@ -13,6 +13,8 @@ METHODS: Registry[Method] = Registry(
     "method",
     {
         "full": "tunewright.model.methods.full:Full",
+        "head": "tunewright.model.methods.head:Head",
+        "top-layers": "tunewright.model.methods.top_layers:TopLayers",
         "lora": "tunewright.model.methods.lora:LoRA",
         "qlora": "tunewright.model.methods.qlora:QLoRA",
         "ia3": "tunewright.model.methods.ia3:IA3",

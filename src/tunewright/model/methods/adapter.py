@@ -22,7 +22,7 @@ class Adapter(Method):
     whole head. Source: Houlsby et al. 2019 (arXiv:1902.00751)."""
 
     rate_factor: ClassVar[float] = 5.0
-    head_factor: ClassVar[float] = 2.0
+    head_factor: ClassVar[float] = 10.0
     by_parts: ClassVar[bool] = True
     merges: ClassVar[bool] = False
 

@@ -23,7 +23,7 @@ class Method(Config):
     """The default learning rate of the head, over that of the other trained weights."""
     merges: ClassVar[bool] = True
     """Whether what was trained can be put into the plain weights of the architecture. Where it cannot, the saved model is the base with the
-    trained part beside it, as ``docs/decisions/0014`` says."""
+    trained part beside it, as ``docs/decisions/0013`` says."""
     on_quantised: ClassVar[bool] = False
     """Whether the base may be quantised (``model.quantize``)."""
     by_parts: ClassVar[bool] = False
@@ -51,6 +51,17 @@ class Method(Config):
         Raises:
             UserError: they do not fit; the reason, and what would.
         """
+
+    def frozen_layers(self, config: Any) -> int:
+        """How many of the encoder's layers, the lowest, stay as they are together with the embeddings; 0 where none do.
+
+        Args:
+            config: of the base model.
+
+        Raises:
+            UserError: the settings ask for more layers than there are.
+        """
+        return 0
 
     def apply(self, model: nn.Module, head: tuple[str, ...]) -> nn.Module:
         """Make a model ready for training.

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from tunewright.core.errors import UserError
 from tunewright.core.folder import write_json
+from tunewright.model.layers import below_top, stack_of
 from tunewright.model.methods import through_peft
 from tunewright.model.methods.base import Method
 from tunewright.model.methods.parts import chosen, linear_layers, shortened
@@ -54,6 +55,9 @@ class LoRA(Method):
     """Learning rate of the second matrix of each update (B) over that of the first; LoRA+ takes 16 (Hayou et al. 2024,
     arXiv:2402.12354)."""
 
+    layers: int | None = Field(None, ge=1)
+    """How many layers of the encoder are updated, from the top; left out, all of them."""
+
     @model_validator(mode="after")
     def _can_begin(self) -> Self:
         if self.init == "orthogonal" and self.rank % 2:
@@ -65,11 +69,18 @@ class LoRA(Method):
             return f"method.init: {self.init} is made from full base weights, and these are quantised: use init: default or gaussian"
         return ""
 
+    def frozen_layers(self, config: Any) -> int:
+        return 0 if self.layers is None else below_top(self.layers, config, "method.layers")
+
     def apply(self, model: nn.Module, head: tuple[str, ...]) -> nn.Module:
         from peft import LoraConfig
         from torch import nn
 
         linear = linear_layers(model, head)
+        if self.layers is not None:
+            path, stack = stack_of(model)
+            above = tuple(f"{path}.{index}." for index in range(self.frozen_layers(model.config), len(stack)))
+            linear = [name for name in linear if name.startswith(above)]
         if not linear:
             raise UserError(
                 f"{type(model).__name__} has no linear layers that LoRA could update", "", "Use method: full, or another model.base"

@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from tests.annotated import CONLL, PLACES, SCHEMES, TEXT, TOOLS, WANTED, many
 from tunewright.core.errors import DataRefused, UserError
 from tunewright.data.audit.moved import moved_spans, written
 from tunewright.data.prepare import audit, prepare
@@ -20,11 +21,6 @@ from tunewright.data.values.tokens import token_lists
 from tunewright.tasks.base import Role
 from tunewright.tasks.token_classification import TokenClassification
 
-TEXT = "Anna flew to Paris with ACME on Monday."
-WANTED = [(0, 4, "PER"), (13, 18, "LOC"), (24, 28, "ORG")]
-PLACES = [{"start": start, "end": end, "label": label} for start, end, label in WANTED]
-TOKENS = ["Anna", "flew", "to", "Paris", "with", "ACME", "."]
-TAGS = ["B-PER", "O", "O", "B-LOC", "O", "B-ORG", "O"]
 ROLE = Role("spans", "spans", "the entities", beside="text")
 
 
@@ -34,53 +30,8 @@ def rows_of(source: Any, columns: dict[str, str], **more: Any) -> tuple[list[dic
     return [row for split in ("train", "validation", "test") for row in data.rows(split).to_pylist()], data
 
 
-def many(make: Any, count: int = 30) -> list[Any]:
-    return [make(f"{TEXT} {number}") for number in range(count)]
-
-
 def places(row: dict[str, Any]) -> list[tuple[int, int, str]]:
     return [(one["start"], one["end"], one["label"]) for one in row["spans"]]
-
-
-TOOLS: dict[str, tuple[Any, dict[str, str]]] = {
-    "doccano": (lambda text: {"id": 1, "text": text, "label": [[a, b, name] for a, b, name in WANTED]}, {"spans": "label"}),
-    "doccano with relations": (
-        lambda text: {
-            "text": text,
-            "entities": [{"id": 3, "label": n, "start_offset": a, "end_offset": b} for a, b, n in WANTED],
-            "relations": [],
-        },
-        {"spans": "entities"},
-    ),
-    "spacy": (lambda text: {"text": text, "entities": [[a, b, name] for a, b, name in WANTED]}, {"spans": "entities"}),
-    "prodigy": (
-        lambda text: {
-            "text": text,
-            "tokens": [{"text": "Anna", "start": 0, "end": 4, "id": 0}],
-            "spans": [{**one, "token_start": 0, "token_end": 0} for one in PLACES],
-            "answer": "accept",
-        },
-        {},
-    ),
-    "label studio": (
-        lambda text: {
-            "id": 7,
-            "data": {"text": text},
-            "annotations": [
-                {
-                    "result": [
-                        *({"value": {"start": a, "end": b, "text": text[a:b], "labels": [n]}, "type": "labels"} for a, b, n in WANTED),
-                        {"value": {"choices": ["good"]}, "type": "choices"},
-                    ]
-                }
-            ],
-        },
-        {"spans": "annotations"},
-    ),
-    "a list as text": (lambda text: {"text": text, "spans": json.dumps([[a, b, name] for a, b, name in WANTED])}, {}),
-    "a list as Python writes it": (lambda text: {"text": text, "spans": str(PLACES)}, {}),
-    "a record": (lambda text: {"text": text, "found": {"entities": PLACES}}, {"spans": "found"}),
-}
 
 
 @pytest.mark.parametrize("tool", sorted(TOOLS))
@@ -105,15 +56,6 @@ def test_pairs_of_spacy_are_read(tmp_path: Path) -> None:
         assert all(places(row) == WANTED for row in rows_of(source, {"spans": "entities"})[0])
 
 
-SCHEMES = {
-    "bio": ["B-PER", "I-PER", "O", "B-LOC", "B-LOC"],
-    "iob1": ["I-PER", "I-PER", "O", "I-LOC", "B-LOC"],
-    "bioes": ["B-PER", "E-PER", "O", "S-LOC", "S-LOC"],
-    "bilou": ["B-PER", "L-PER", "O", "U-LOC", "U-LOC"],
-    "underscores": ["B_PER", "I_PER", "O", "B_LOC", "B_LOC"],
-}
-
-
 @pytest.mark.parametrize("scheme", sorted(SCHEMES))
 @pytest.mark.parametrize("how", ["lists", "json", "python", "words"])
 def test_tokens_with_tags_become_a_text_with_places(scheme: str, how: str) -> None:
@@ -134,24 +76,6 @@ def test_tokens_with_tags_become_a_text_with_places(scheme: str, how: str) -> No
 def test_bare_types_are_tags_too() -> None:
     rows, _ = rows_of([{"text": ["a", f"b{at}", "c"], "spans": ["PER", "PER", "O"]} for at in range(20)], {})
     assert all(places(row) == [(0, len(row["text"]) - 2, "PER")] for row in rows)
-
-
-CONLL = """-DOCSTART- -X- -X- O
-
-EU NNP B-NP B-ORG
-rejects VBZ B-VP O
-German JJ B-NP B-MISC
-call NN I-NP O
-
-# sent_id = 7
-Peter NNP B-NP B-PER
-# NN O O
-Blackburn NNP I-NP B-PER
-
--DOCSTART- -X- -X- O
-
-BRUSSELS NNP B-NP B-LOC
-"""
 
 
 @pytest.mark.parametrize("name", ["train.conll", "train.txt", "train.bio", "train"])

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from seqeval.metrics import classification_report
 
-from tests.tasks.test_tags import LABELS, spans, written
+from tests.tagged import LABELS, spans, written
 from tunewright.core.errors import UserError
 from tunewright.metrics.intervals import bootstrap, paired_difference
 from tunewright.metrics.spans import measure, outcome, rows_behind
