@@ -32,7 +32,8 @@ def hits(rule, *args, **keys):
 
 def applied(rule, policy, *args, **keys):
     """What one rule does with its policy; every other rule only tells, or finds nothing in these rows."""
-    wanted = {name: "keep" if "keep" in RULES.get(name).policies else "drop" for name in RULES.places()} | {rule: policy}
+    on = [name for name in RULES.places() if RULES.get(name)().enabled]
+    wanted = {name: "keep" if "keep" in RULES.get(name).policies else "drop" for name in on} | {rule: policy}
     return apply(RULES.get(rule).when, looked(*args, **keys), chosen({}, wanted, Path()), TASK)
 
 

@@ -17,7 +17,7 @@ from tunewright.core.errors import DataRefused, UserError
 from tunewright.core.folder import file_hash
 from tunewright.core.own_code import load, quoted
 from tunewright.core.schema import Finding, Numbers, Place, Policy
-from tunewright.data.audit import RULES
+from tunewright.data.audit import RULES, settings_of
 from tunewright.data.audit.base import Hit, Looked, Rule, Services
 from tunewright.data.shelf import only, replaced
 from tunewright.tasks import TASKS
@@ -64,7 +64,7 @@ class Chosen:
         """Every rule with its settings and its policy, in plain values; one of the user's own with the hash of its file."""
         found = {}
         for name, rule in self.rules.items():
-            found[name] = {**rule.model_dump(mode="json", exclude={"enabled"}), "policy": self.policy[name]}
+            found[name] = {**rule.stands_for(), "policy": self.policy[name]}
             if ":" in name:
                 found[name]["code"] = file_hash(Path(inspect.getfile(type(rule))))
         return found
@@ -89,13 +89,16 @@ def chosen(rules: Mapping[str, bool | Mapping[str, Any]], policy: Mapping[str, P
     """
     classes = {name: RULES.get(name) for name in RULES.places()}
     classes |= {name: _own(name, folder) for name in rules if ":" in name}
-    settings = {name: {"enabled": one} if isinstance(one, bool) else dict(one) for name, one in rules.items()}
-    built = {name: kind.read(settings.get(name, {})) for name, kind in classes.items()}
+    built = {name: kind.read(settings_of(rules.get(name, {}))).beside(folder) for name, kind in classes.items()}
     if strange := [name for name in policy if name not in built]:
         raise UserError(
             f"data.policy names {strange[0]!r}, which is no rule of data.rules", "", f"Write data.rules: {{{strange[0]}: true}}"
         )
     on = {name: rule for name, rule in built.items() if rule.enabled}
+    if idle := [name for name in policy if name not in on]:
+        raise UserError(
+            f"data.policy.{idle[0]} would do nothing: the rule is off", "", f"Write data.rules: {{{idle[0]}: {built[idle[0]].switched_on}}}"
+        )
     return Chosen(on, {name: _allowed(name, rule, policy.get(name, rule.default)) for name, rule in on.items()})
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -330,6 +331,8 @@ class Rule(Config):
     enabled: bool = True
     """Whether the rule looks at all; ``data.rules: {<rule>: false}`` is short for it."""
 
+    switched_on: ClassVar[str] = "true"
+    """What ``data.rules`` must say of it to have it, where it is off by default."""
     tasks: ClassVar[tuple[str, ...]] = ()
     """The tasks it serves; empty: every task that has what it looks at."""
     looks_at: ClassVar[tuple[Kind, ...]] = ("text",)
@@ -360,6 +363,14 @@ class Rule(Config):
     def look(self, looked: Looked) -> Iterator[Hit]:
         """What is found in these rows, if anything."""
         raise NotImplementedError
+
+    def stands_for(self) -> dict[str, Any]:
+        """What of it decides what it finds, in plain values: part of what a dataset version stands for."""
+        return self.model_dump(mode="json", exclude={"enabled"})
+
+    def beside(self, folder: Path) -> Self:
+        """The rule with the files that it names looked for where ``data.source`` is: in the folder of the recipe, then where one works."""
+        return self
 
     def with_memory(self, memory: Any) -> Self:
         """The rule as it looks at the blocks of a stream, one after the other; what it says of a block must not depend on what it has seen
