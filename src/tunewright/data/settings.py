@@ -44,10 +44,10 @@ Source = Annotated[
 class SplitSettings(Config):
     """How the splits that the source does not name are made from its training rows."""
 
-    by: Literal["stratified", "random", "group", "time"] = "stratified"
+    by: Literal["stratified", "random", "group", "time", "given"] = "stratified"
     """``stratified`` gives every split the labels in the same shares; ``random`` leaves them to chance; ``group`` keeps the rows of one
     group (a customer, a thread) in one split, labels as even as that allows; ``time`` trains on the oldest rows and tests on the newest.
-    Copies and near-copies of a text stay together in all of them."""
+    Copies and near-copies of a text stay together in all of them. ``given`` makes no split: the source must name all three."""
     group: str | None = None
     """The column that tells which rows belong together; with any ``by``, rows of one group stay in one split."""
     time: str | None = None
@@ -135,6 +135,16 @@ class DataSettings(Config):
         if isinstance(streaming, StreamSettings) or streaming is False:
             return streaming
         raise ValueError(f"true, false or settings were wanted, as {{buffer_rows: 10000}} (got {short(streaming)})")
+
+    @model_validator(mode="after")
+    def _given_splits_are_named(self) -> Self:
+        missing = [name for name in SPLITS if not (isinstance(self.source, Mapping) and name in self.source)]
+        if self.split.by == "given" and missing:
+            raise ValueError(
+                f"split.by: given makes no split, and the source names no {' and no '.join(missing)}: write source: "
+                "{train: ..., validation: ..., test: ...}, or let the missing ones be made, as by split.by: stratified"
+            )
+        return self
 
     @model_validator(mode="after")
     def _can_be_streamed(self) -> Self:

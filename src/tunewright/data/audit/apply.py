@@ -21,7 +21,7 @@ from tunewright.data.audit import RULES, settings_of
 from tunewright.data.audit.base import Hit, Looked, Rule, Services
 from tunewright.data.shelf import only, replaced
 from tunewright.tasks import TASKS
-from tunewright.tasks.base import Task
+from tunewright.tasks.base import Role, Task
 
 QUOTED = 5
 """Rows quoted by number in a message; findings.parquet has all."""
@@ -125,7 +125,7 @@ def apply(when: Literal["clean", "split"], looked: Looked, chosen: Chosen, task:
     removed: list[Removed] = []
     policy = chosen.policy
     for name, rule in chosen.rules.items():
-        if rule.when == when and _serves(rule, task, looked):
+        if rule.when == when and serves(rule, task, looked.roles):
             hits, failed = _looks(name, rule, looked, vital=rule.vital and policy[name] == "fix")
             findings += failed
             for hit in hits:
@@ -199,8 +199,9 @@ def quote(places: Sequence[Place]) -> str:
     return head + (" and ".join(filter(None, [", ".join(numbers[:-1]), numbers[-1]]))) + tail
 
 
-def _serves(rule: Rule, task: Task, looked: Looked) -> bool:
-    has = {role.kind for role in looked.roles}
+def serves(rule: Rule, task: Task, roles: Sequence[Role]) -> bool:
+    """Whether a rule is one for this task, and has something to look at in a table with these roles."""
+    has = {role.kind for role in roles}
     return bool(has.intersection(rule.looks_at)) and (not rule.tasks or TASKS.name_of(task) in rule.tasks)
 
 
