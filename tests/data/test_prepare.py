@@ -228,6 +228,8 @@ def test_a_column_that_is_missing_is_named_with_the_nearest(tmp_path):
     as_csv(tmp_path / "t.csv", tickets())
     with pytest.raises(UserError, match=r"did you mean 'queue'"):
         prepared(tmp_path, "t.csv", columns={"text": "body", "label": "queu"})
+    with pytest.raises(UserError, match=r"'queu' \(for group\); did you mean 'queue'.*Set data.split, for example data.split.group=<column>"):
+        prepared(tmp_path, "t.csv", columns=COLUMNS, split={"group": "queu"})
     with pytest.raises(UserError, match=r"names a role 'lable' that the task does not have. Did you mean 'label'"):
         prepared(tmp_path, "t.csv", columns={"text": "body", "lable": "queue"})
 

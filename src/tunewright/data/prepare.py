@@ -248,8 +248,8 @@ def _looked(source: Source, settings: DataSettings, task: Task) -> tuple[Looked,
 def _keyed(looked: Looked, original: pa.Table, settings: DataSettings) -> Looked:
     """The rows with the group and the time of each, where the recipe names their columns."""
     group, time = settings.split.group, settings.split.time
-    wanted = {f"split.{key}": name for key, name in (("group", group), ("time", time)) if name is not None}
-    require_columns(original.column_names, wanted, "the source")
+    wanted = {key: name for key, name in (("group", group), ("time", time)) if name is not None}
+    require_columns(original.column_names, wanted, "the source", "data.split")
     return replace(
         looked,
         group=None if group is None else group_codes(original[group]),
