@@ -236,6 +236,12 @@ def test_sizes_that_cannot_be_honoured_are_told_with_the_reason():
     assert "test has 25 rows where 10 were wanted" in note and "the largest cluster has 25" in note
 
 
+def test_one_row_is_one_row():
+    found = stratified(np.repeat(np.arange(3), [97, 1, 2]), None, TENTHS, 0)
+    assert any("has 1 row where 10 were wanted" in note for note in found.notes)
+    assert "has 3 rows where 1 was wanted" in stratified(np.repeat(np.arange(3), 3), None, TENTHS, 0).notes[0]
+
+
 def test_groupings_unite_over_several_steps_and_minus_one_holds_nobody():
     near = np.array([0, 0, 1, 1, -1, -1, 2])
     group = np.array([-1, 7, 7, -1, -1, -1, -1])

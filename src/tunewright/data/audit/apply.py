@@ -172,7 +172,7 @@ def refuse(findings: Sequence[Finding]) -> None:
     """
     refused = [finding for finding in findings if finding.action == "refuse"]
     if refused:
-        lines = "\n".join(f"  {finding}\n    remedy: {finding.remedy}" for finding in refused)
+        lines = "\n".join(f"  {finding}\n    remedy: {finding.remedy.rstrip('.')}." for finding in refused)
         keys = " ".join(f"--set data.policy.{rule}={_milder(rule)}" for rule in dict.fromkeys(finding.rule for finding in refused))
         raise DataRefused(
             f"{len(refused)} finding(s) that the recipe's data.policy refuses:\n{lines}",

@@ -137,7 +137,7 @@ def _divided(part: np.ndarray, shares: Mapping[str, float], sizes: np.ndarray, w
     places = np.array([SPLITS.index(name) for name in names])
     reached = np.bincount(part, minlength=len(names)).tolist()
     differ = [
-        f"{name} has {there:,} rows where {wanted:,} were wanted"
+        f"{name} has {rows_word(there)} where {wanted:,} {'was' if wanted == 1 else 'were'} wanted"
         for name, there, wanted in zip(names, reached, sizes.tolist(), strict=True)
         if there != wanted
     ]
