@@ -1,4 +1,6 @@
+from collections.abc import Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -6,12 +8,13 @@ import pytest
 
 from tunewright.core.schema import SPLITS, Place
 from tunewright.data.audit import RULES
-from tunewright.data.audit.apply import apply, chosen, quote
-from tunewright.data.audit.base import Looked, normalised
+from tunewright.data.audit.apply import Chosen, apply, chosen, quote
+from tunewright.data.audit.base import Hit, Looked, Rule, normalised
 from tunewright.data.audit.variants import one_slip, spellings
 from tunewright.data.read import BadRow
 from tunewright.tasks import TASKS
 from tunewright.tasks.base import Role
+from tunewright.tasks.regression import Regression
 
 TASK = TASKS.build("text-classification")
 ROLES = (Role("text", "text", ""), Role("label", "label", ""))
@@ -32,7 +35,8 @@ def hits(rule, *args, **keys):
 
 def applied(rule, policy, *args, **keys):
     """What one rule does with its policy; every other rule only tells, or finds nothing in these rows."""
-    wanted = {name: "keep" if "keep" in RULES.get(name).policies else "drop" for name in RULES.places()} | {rule: policy}
+    on = [name for name in RULES.places() if RULES.get(name)().enabled]
+    wanted = {name: "keep" if "keep" in RULES.get(name).policies else "drop" for name in on} | {rule: policy}
     return apply(RULES.get(rule).when, looked(*args, **keys), chosen({}, wanted, Path()), TASK)
 
 
@@ -143,6 +147,15 @@ def test_a_slip_that_leaves_a_letter_out_of_a_short_name_is_found():
 def test_two_frequent_names_that_are_one_letter_apart_are_two_names():
     assert spellings({"complaint": 50, "complaints": 40}) == {}
     assert one_slip("complaint", "complaints")
+
+
+def test_the_right_spelling_has_no_blanks_around_it_although_the_most_frequent_one_has():
+    assert spellings({" BILLING": 9, "billing": 4, "late ": 3}) == {"billing": "BILLING", " BILLING": "BILLING"}
+    rows = [("t", " BILLING")] * 3 + [("t", "billing")] * 2 + [("t", "late ")]
+    done = applied("label-variant", "fix", rows)
+    assert done.looked.rows["label"].to_pylist() == ["BILLING"] * 5 + ["late "]
+    (finding,) = rows_of(done, "label-variant")
+    assert "' BILLING' for 'BILLING', 'billing' for 'BILLING'" in finding.message and len(finding.places) == 5
 
 
 def test_fixing_variants_takes_the_most_frequent_spelling_and_leaves_a_given_test_alone():
@@ -276,6 +289,22 @@ def test_defaults_are_those_of_the_design():
     not_in_their_text = {"span-mismatch", "answer-not-in-context"}  # nothing can be learned from them
     kept_out = {"unreadable-row", "empty-text", "missing-label", "unreadable-label", "exact-duplicate"}
     assert dropped - of_streams == kept_out | not_in_their_text
+
+
+class ForNumbers(Rule):
+    """Looks at tables of one task."""
+
+    tasks: ClassVar = ("regression",)
+    remedy: ClassVar = "None"
+
+    def look(self, looked: Looked) -> Iterator[Hit]:
+        yield Hit("here")
+
+
+def test_a_rule_for_another_task_does_not_look():
+    only = Chosen({"mine": ForNumbers()}, {"mine": "keep"})
+    assert [one.message for one in apply("clean", looked([("t", "a")]), only, Regression()).findings] == ["here."]
+    assert apply("clean", looked([("t", "a")]), only, TASK).findings == ()
 
 
 def test_a_rule_for_labels_does_not_look_at_a_table_without_labels():

@@ -3,12 +3,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tunewright.data.splits import folds as made
 from tunewright.data.splits.clusters import Labels
-from tunewright.data.splits.folds import ALWAYS_TRAINED, folds, folds_by_time, trained_on
+from tunewright.data.splits.folds import ALWAYS_TRAINED, folds_by_time, trained_on
 
 
 def single(labels):
     return Labels(np.arange(len(labels)), np.asarray(labels))
+
+
+def folds(clusters, labels, k, seed):
+    """The folds of rows that all say something else."""
+    return made.folds(clusters, labels, k, np.arange(len(clusters), dtype=np.uint64), seed)
 
 
 def test_every_row_is_held_out_once_and_labels_are_even_in_every_fold():
@@ -42,6 +48,19 @@ def test_several_labels_are_even_in_every_fold():
     assert np.bincount(found).tolist() == [100] * 10
     off = [np.abs(has[found == at].sum(axis=0) - has.sum(axis=0) / 10).max() for at in range(10)]
     assert max(off) <= 2
+
+
+def test_a_changed_label_moves_few_rows_between_folds_and_the_order_of_the_rows_none():
+    rng = np.random.default_rng(0)
+    labels, said = rng.integers(4, size=400), rng.integers(2**62, size=400).astype(np.uint64)
+    before = made.folds(np.arange(400), single(labels), 5, said, 0)
+    found = []
+    for row in range(0, 400, 4):
+        other = np.where(np.arange(400) == row, (labels + 1) % 4, labels)
+        found.append(int(((made.folds(np.arange(400), single(other), 5, said, 0) != before) & (np.arange(400) != row)).sum()))
+    assert np.median(found) <= 5 and max(found) <= 16, "each of two labels has four borders"
+    order = rng.permutation(400)
+    assert (made.folds(order, single(labels[order]), 5, said[order], 0) == before[order]).all()
 
 
 @pytest.mark.parametrize("k", [2, 5])

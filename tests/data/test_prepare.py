@@ -1,5 +1,6 @@
 import csv
 import json
+import re
 from collections import Counter
 
 import pyarrow as pa
@@ -228,6 +229,10 @@ def test_a_column_that_is_missing_is_named_with_the_nearest(tmp_path):
     as_csv(tmp_path / "t.csv", tickets())
     with pytest.raises(UserError, match=r"did you mean 'queue'"):
         prepared(tmp_path, "t.csv", columns={"text": "body", "label": "queu"})
+    with pytest.raises(
+        UserError, match=r"'queu' \(for group\); did you mean 'queue'.*Set data.split, for example data.split.group=<column>"
+    ):
+        prepared(tmp_path, "t.csv", columns=COLUMNS, split={"group": "queu"})
     with pytest.raises(UserError, match=r"names a role 'lable' that the task does not have. Did you mean 'label'"):
         prepared(tmp_path, "t.csv", columns={"text": "body", "lable": "queue"})
 
@@ -279,6 +284,7 @@ def test_refuse_tells_every_refusing_rule_at_once_and_how_to_see_the_rows(tmp_pa
     assert caught.value.exit_code == 3
     assert "2 finding(s)" in told and "empty-text: 1 row" in told and "row 3 of t.csv" in told and "row 5 of t.csv" in told
     assert "--set data.policy.empty-text=keep --set data.policy.missing-label=drop" in told
+    assert re.search(r"remedy: [^\n]*\w\. To see every row, prepare", told)
     assert not (tmp_path / "datasets").exists()
 
 
@@ -309,11 +315,11 @@ def test_each_policy_decides_what_happens(tmp_path):
 def test_each_split_setting_changes_the_split(tmp_path):
     as_csv(tmp_path / "t.csv", tickets(200, ("a", "a", "a", "b")))
     plain = prepared(tmp_path, "t.csv", columns=COLUMNS)
-    by_chance = prepared(tmp_path, "t.csv", columns=COLUMNS, split={"by": "random"})
+    by_chance = prepared(tmp_path, "t.csv", columns=COLUMNS, seed=2, split={"by": "random"})
     larger = prepared(tmp_path, "t.csv", columns=COLUMNS, split={"test": 0.3, "validation": 0.2})
-    other = prepared(tmp_path, "t.csv", columns=COLUMNS, seed=1)
+    other = prepared(tmp_path, "t.csv", columns=COLUMNS, seed=2)
     assert plain.summary()["splits"]["test"] == {"rows": 20, "labels": {"a": 15, "b": 5}}
-    assert by_chance.rows("test").to_pylist() != plain.rows("test").to_pylist()
+    assert by_chance.rows("test").to_pylist() != other.rows("test").to_pylist()
     assert by_chance.summary()["split"]["by"] == "random"
     assert [larger.rows(split).num_rows for split in SPLITS] == [100, 40, 60]
     assert other.rows("test").to_pylist() != plain.rows("test").to_pylist()

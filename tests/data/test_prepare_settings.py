@@ -56,6 +56,17 @@ def test_the_schema_of_the_section_can_be_written():
     assert "anyOf" in DataSettings.model_json_schema()["properties"]["source"]
 
 
+def test_given_splits_must_all_be_named_and_none_is_made():
+    files = {"train": "a.csv", "validation": "b.csv", "test": "c.csv"}
+    assert DataSettings.read({"source": files, "split": {"by": "given"}}).split.by == "given"
+    for missing in ("validation", "test"):
+        some = {name: file for name, file in files.items() if name != missing}
+        with pytest.raises(BadConfig, match=f"split.by: given makes no split, and the source names no {missing}: write source"):
+            DataSettings.read({"source": some, "split": {"by": "given"}})
+    with pytest.raises(BadConfig, match="names no train and no validation and no test"):
+        DataSettings.read({"source": "a.csv", "split": {"by": "given"}})
+
+
 def test_settings_load_no_heavy_library():
     code = (
         "import sys; import tunewright.data.settings as s; s.DataSettings(source='a.csv'); light = 'pyarrow' not in sys.modules;"

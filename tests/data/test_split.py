@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tunewright.core.schema import SPLITS
+from tunewright.data.splits import split
 from tunewright.data.splits.clusters import Labels, united
-from tunewright.data.splits.split import by_time, stratified, whole_sizes
+from tunewright.data.splits.split import by_time, whole_sizes
 from tunewright.data.splits.spread import quotas
 
 TENTHS = {"validation": 0.1, "test": 0.1}
@@ -20,6 +21,11 @@ def single(labels):
 
 def several(lists):
     return Labels(np.repeat(np.arange(len(lists)), [len(one) for one in lists]), np.array([at for one in lists for at in one], dtype=int))
+
+
+def stratified(clusters, labels, shares, seed):
+    """The split of rows that all say something else."""
+    return split.stratified(clusters, labels, shares, np.arange(len(clusters), dtype=np.uint64), seed)
 
 
 def counts(chosen):
@@ -195,7 +201,7 @@ def test_labels_are_no_less_even_than_by_the_published_algorithm(rows, labels, m
 def test_quotas_add_up_to_every_label_and_every_split(labels):
     counted = np.array(labels)
     room = whole_sizes(int(counted.sum()), TENTHS)
-    quota = quotas(counted[:, None] * np.array([0.8, 0.1, 0.1]), room, np.ones(len(labels), dtype=bool))
+    quota = quotas(counted[:, None] * np.array([0.8, 0.1, 0.1]), room, np.ones(len(labels), dtype=bool), train_first=True)
     assert (quota >= 0).all() and (quota[:, 0] >= 1).all()
     assert quota.sum(axis=1).tolist() == labels
     if room[0] >= len(labels):
@@ -230,6 +236,12 @@ def test_sizes_that_cannot_be_honoured_are_told_with_the_reason():
     assert "test has 25 rows where 10 were wanted" in note and "the largest cluster has 25" in note
 
 
+def test_one_row_is_one_row():
+    found = stratified(np.repeat(np.arange(3), [97, 1, 2]), None, TENTHS, 0)
+    assert any("has 1 row where 10 were wanted" in note for note in found.notes)
+    assert "has 3 rows where 1 was wanted" in stratified(np.repeat(np.arange(3), 3), None, TENTHS, 0).notes[0]
+
+
 def test_groupings_unite_over_several_steps_and_minus_one_holds_nobody():
     near = np.array([0, 0, 1, 1, -1, -1, 2])
     group = np.array([-1, 7, 7, -1, -1, -1, -1])
@@ -249,6 +261,60 @@ def test_united_groups_are_those_that_can_be_reached(rows):
     for _ in range(5):
         reached = (reached.astype(int) @ reached) > 0
     assert ((found[:, None] == found) == reached).all()
+
+
+# What a change of the table changes in the split.
+
+
+def moved_by_one_label(labels, said, clusters, change, seed=0):
+    """Rows other than the one whose label is changed that stand elsewhere afterwards, for each of some changes."""
+    before = split.stratified(clusters, single(labels), TENTHS, said, seed).split
+    found = []
+    for row, label in change:
+        after = split.stratified(clusters, single(np.where(np.arange(len(labels)) == row, label, labels)), TENTHS, said, seed).split
+        found.append(int(((after != before) & (np.arange(len(labels)) != row)).sum()))
+    return found
+
+
+def test_of_many_tables_and_changed_labels_more_than_half_move_no_other_row_and_none_moves_many():
+    found = []
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        labels = rng.choice(6, 400, p=rng.dirichlet(np.ones(6) * 5))
+        clusters = united(np.where(np.arange(400) < 40, np.arange(400) // 2, -1))
+        change = zip(rng.integers(400, size=10).tolist(), rng.integers(6, size=10).tolist(), strict=True)
+        found += moved_by_one_label(labels, rng.integers(2**62, size=400).astype(np.uint64), clusters, change)
+    assert len(found) == 200 and np.median(found) == 0
+    assert np.mean(found) < 1.5 and max(found) <= 8
+
+
+def test_a_row_that_comes_or_goes_moves_few_and_the_order_of_the_rows_none():
+    rng = np.random.default_rng(0)
+    labels, said = rng.integers(4, size=400), rng.integers(2**62, size=400).astype(np.uint64)
+    whole = split.stratified(np.arange(400), single(labels), TENTHS, said, 0).split
+    found = []
+    for row in range(0, 400, 8):
+        rest = np.delete(np.arange(400), row)
+        found.append(int((split.stratified(rest, single(labels[rest]), TENTHS, said[rest], 0).split != whole[rest]).sum()))
+    assert np.median(found) <= 1 and max(found) <= 6
+    order = rng.permutation(400)
+    assert (split.stratified(order, single(labels[order]), TENTHS, said[order], 0).split == whole[order]).all()
+
+
+def test_the_others_of_a_group_and_rows_of_several_labels_stay_where_they_were_for_the_most_part():
+    rng = np.random.default_rng(0)
+    labels, clusters, said = rng.integers(4, size=400), rng.integers(80, size=400), rng.integers(2**62, size=400).astype(np.uint64)
+    change = [(row, (labels[row] + 1) % 4) for row in range(0, 400, 10)]
+    assert np.median(moved_by_one_label(labels, said, clusters, change)) <= 6, "one group has five rows"
+    has = rng.random((1000, 12)) < np.linspace(0.02, 0.4, 12)
+    said = rng.integers(2**62, size=1000).astype(np.uint64)
+    before = split.stratified(np.arange(1000), Labels(*np.nonzero(has)), TENTHS, said, 0).split
+    found = []
+    for row in range(0, 1000, 50):
+        other = has.copy()
+        other[row, row % 12] ^= True
+        found.append(int((split.stratified(np.arange(1000), Labels(*np.nonzero(other)), TENTHS, said, 0).split != before).sum()))
+    assert np.median(found) <= 40, "it was 66 when chance went by the place of a row"
 
 
 # Time.

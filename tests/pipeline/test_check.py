@@ -114,6 +114,19 @@ def test_rows_of_several_files_are_quoted_with_their_file():
     assert f"            {dirty.FILE} row 17: My parcel" in told.data(facts | {"sources": facts["sources"] * 2}, width=110)
 
 
+def test_splits_that_could_not_have_their_sizes_are_told_with_the_reason(tmp_path):
+    rows = "".join(f"a text number {at} of its own,{'ab'[at % 2]},{at // 25}\n" for at in range(100))
+    (tmp_path / "t.csv").write_text("text,label,customer\n" + rows)
+    values = {"task": "text-classification", "data": {"source": "t.csv", "split": {"by": "group", "group": "customer"}}}
+    (tmp_path / "r.yaml").write_text(json.dumps({**values, "model": {"base": "embedded"}, "output_dir": str(tmp_path)}))
+    recipe = read(tmp_path / "r.yaml")
+    wanted = "test has 25 rows where 10 were wanted. Rows that belong together stay in one split (the largest cluster has 25)"
+    seen = " ".join(told.data(check.data_facts(check.look_at_data(recipe, tmp_path)), width=100).split())
+    assert "of the splits: train has 50 rows where 80 were wanted; validation has 25 rows" in seen and wanted in seen
+    done = CliRunner().invoke(app, ["prepare", str(tmp_path / "r.yaml"), "--quiet"], catch_exceptions=False)
+    assert "of the splits: train has 50 rows" in done.stdout and wanted in done.stdout
+
+
 def test_what_the_recipe_refuses_is_said(checked):
     words, facts = checked
     assert facts["data"]["refused"] == ["conflicting-label"]

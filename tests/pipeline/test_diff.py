@@ -199,3 +199,43 @@ def test_whatever_is_done_to_a_table_every_row_is_accounted_for(tmp_path, seed):
     assert partners - touched <= found["unchanged"] <= partners
     if seed == 0:
         assert found["removed"]["rows"] == found["added"]["rows"] == found["relabelled"]["rows"] == found["changed"]["rows"] == 0
+
+
+def written(folder: Path, rows: list[tuple[str, str]], **data: Any) -> Dataset:
+    """The dataset of a table with the splits that are made by default."""
+    (folder / "t.csv").write_text("text,label\n" + "".join(f"{text},{label}\n" for text, label in rows))
+    return of_source(folder, "t.csv", **data)
+
+
+def generated(count: int, seed: int) -> list[tuple[str, str]]:
+    rng = random.Random(seed)
+    words = ["card", "refund", "login", "late", "parcel", "wrong", "price", "twice", "asks", "again", "slow", "thanks", "broken", "lost"]
+    return [(f"{' '.join(rng.sample(words, 9))} {at}", rng.choice(["billing", "access", "order", "other"])) for at in range(count)]
+
+
+def test_with_the_default_split_most_changed_labels_differ_by_exactly_that_row(tmp_path):
+    rows = generated(400, seed=2)
+    before = written(tmp_path, rows)
+    rows[7] = (rows[7][0], "billing" if rows[7][1] != "billing" else "other")
+    facts = compared(before, written(tmp_path, rows))
+    assert counts(facts) == {"unchanged": 399, "added": 0, "removed": 0, "relabelled": 1, "moved": 0, "changed": 0}
+    assert facts["rows"]["relabelled"]["shown"][0]["row"] == 7 and "why" not in facts["rows"]["moved"]
+
+
+def test_rows_that_gave_way_are_told_with_the_reason(tmp_path):
+    rows = generated(400, seed=1)
+    before = written(tmp_path, rows)
+    facts = compared(before, written(tmp_path, rows[12:]))
+    assert counts(facts)["removed"] == 12 and 0 < counts(facts)["moved"] < 20
+    why = facts["rows"]["moved"]["why"]
+    assert why == "each split keeps its size, and each label its share of it: rows at their borders gave way to those 12 removed"
+    assert why in told(facts)
+    other = compared(before, written(tmp_path, rows, split={"test": 0.2}))
+    assert other["rows"]["moved"]["why"] == "they moved because split.test changed"
+
+
+def test_rows_that_the_source_itself_moved_are_told_so(tmp_path):
+    rows = tickets()
+    before = given_splits(tmp_path, rows)
+    facts = compared(before, given_splits(tmp_path, [rows[79], *rows[1:79], rows[0]]))
+    assert counts(facts)["moved"] == 2 and facts["rows"]["moved"]["why"] == "the source itself has them in another split now"

@@ -124,7 +124,12 @@ def test_labels_are_learned_sorted_by_name() -> None:
     [
         (["a", "a", "a"], "all 3 training rows have the label 'a'. A classifier needs rows of at least two labels.*data.columns.label"),
         ([None, None], "no training row has a label"),
-        (["1", "2", "3", "4"], "each of the 4 training rows has a label of its own"),
+        (["1", "2", "3", "4"], "each of the 4 training rows has a label of its own.*an id or a text may have been taken for the label"),
+        ([*map(str, range(95)), "1", "1", "1", "1", "1"], r"nearly each of the 100 training rows has a label of its own \(95 labels\)"),
+        (
+            ["0.25", "3.5", "4", "3.5", "1.75", "4", "4", "4", "4", "4"],
+            r"the labels are numbers with fractions \(0.25, 3.5, 1.75...\).*task: regression and data.columns: \{number",
+        ),
     ],
 )
 def test_rows_that_cannot_be_learned_from_are_told(labels: list[Any], said: str) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from tunewright.core.schema import SPLITS
+from tunewright.data.audit.base import rows_word
 from tunewright.data.pictures import label_counts
 
 MOST_LABELS = 200
@@ -174,7 +175,9 @@ def _columns(summary: Mapping[str, Any]) -> str:
 def _cleaning(summary: Mapping[str, Any]) -> str:
     by_rule = sorted(summary["rows"]["by_rule"].items(), key=lambda pair: (-pair[1], pair[0]))
     removed = [f"- {_text(rule)}: {count:,}" for rule, count in by_rule] or ["No row was removed."]
-    fixed = [f"- {_text(one['rule'])}: {one['rows']:,} rows concerned, repaired" for one in summary["findings"] if one["action"] == "fix"]
+    fixed = [
+        f"- {_text(one['rule'])}: {rows_word(one['rows'])} concerned, repaired" for one in summary["findings"] if one["action"] == "fix"
+    ]
     return "\n".join(["## Removed rows", "", *removed, *(["", "## Repaired rows", "", *fixed] if fixed else [])])
 
 
@@ -195,11 +198,14 @@ def _limits(summary: Mapping[str, Any]) -> str:
 def _every_limit(summary: Mapping[str, Any]) -> Iterator[str]:
     rows = summary["splits"]["test"]["rows"]
     points = 100 * 1.96 * math.sqrt(0.9 * 0.1 / rows)
-    yield f"The test split has {rows:,} rows: an accuracy of 90 % measured on it is known to about ±{points:.1f} points."
+    yield f"The test split has {rows_word(rows)}: an accuracy of 90 % measured on it is known to about ±{points:.1f} points."
     if summary["test_without_label"]:
-        yield f"{summary['test_without_label']:,} rows of the given test split have no label and are not scored."
+        count = summary["test_without_label"]
+        yield f"{rows_word(count)} of the given test split without a label, which {'is' if count == 1 else 'are'} not scored."
     if summary["never_trained"]:
-        yield f"{sum(summary['never_trained'].values()):,} rows of test have a label that no training row has; they count as mistakes."
+        count = sum(summary["never_trained"].values())
+        counted = "it counts as a mistake" if count == 1 else "they count as mistakes"
+        yield f"{rows_word(count)} of test with a label that no training row has; {counted}."
     for finding in ordered(summary):
         if finding["severity"] == "error" and finding["action"] == "keep":
             yield f"{_text(finding['message'])} ({_text(finding['rule'])}, left as found)"

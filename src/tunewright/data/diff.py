@@ -13,14 +13,13 @@ import pyarrow.parquet as pq
 
 from tunewright.core.errors import UserError, first_line
 from tunewright.core.schema import SPLITS
-from tunewright.data.audit.normal import hashes
+from tunewright.data.audit.normal import hashes, together
 from tunewright.data.dataset import Dataset
 from tunewright.data.origins import ROW_BITS
 from tunewright.data.shelf import BATCH_ROWS
 
 AGREE = 0.5
 """Share of a file's rows that must say the same in both versions before two others with the same number are one row with another text."""
-_BASE = np.uint64(0x9E3779B97F4A7C15)
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,7 @@ class Side:
         hashed = [np.zeros(0, dtype=np.uint64)]
         for at, split in enumerate(SPLITS):
             for batch in _batches(dataset, f"{split}.parquet", [*texts, *filter(None, [label]), "_file", "_row"]):
-                hashed.append(_mixed([hashes(batch[name]) for name in texts]))
+                hashed.append(together([hashes(batch[name]) for name in texts]))
                 parts["label"].append(labels.of(_joined(batch[label])) if label else np.full(len(batch), -1))
                 parts["split"].append(np.full(len(batch), at))
                 parts["file"].append(files.of(batch["_file"]))
@@ -150,7 +149,11 @@ def difference(one: Dataset, other: Dataset, most: int) -> dict[str, Any]:
             **_changes(before.label, after.label, relabelled, [*names, None]),
             "shown": _both(before, after, relabelled, most, "label"),
         },
-        "moved": {**_changes(before.split, after.split, moved, SPLITS), "shown": _both(before, after, moved, most, "split")},
+        "moved": {
+            **_changes(before.split, after.split, moved, SPLITS),
+            "themselves_changed": int(np.isin(moved.other, np.append(relabelled.other, changed.other)).sum()),
+            "shown": _both(before, after, moved, most, "split"),
+        },
         "changed": {"rows": len(changed.one), "shown": _both(before, after, changed, most, "text")},
     }
 
@@ -165,7 +168,7 @@ def _same_text(before: Side, after: Side) -> Pairs:
     for wanted in (("text", "label", "split", "place"), ("text", "label", "place"), ("text", "label", "split"), ("text", "label"),
                    ("text", "place"), ("text",)):  # fmt: skip
         left, right = _rest(len(before), found.one), _rest(len(after), found.other)
-        pairs = _paired(_mixed([keys[name][0][left] for name in wanted]), _mixed([keys[name][1][right] for name in wanted]))
+        pairs = _paired(together([keys[name][0][left] for name in wanted]), together([keys[name][1][right] for name in wanted]))
         found = Pairs(np.append(found.one, left[pairs.one]), np.append(found.other, right[pairs.other]))
     order = np.argsort(found.other)
     return Pairs(found.one[order], found.other[order])
@@ -215,14 +218,6 @@ def _rest(rows: int, taken: np.ndarray) -> np.ndarray:
     return np.flatnonzero(free)
 
 
-def _mixed(parts: Sequence[np.ndarray]) -> np.ndarray:
-    """One hash of several."""
-    mixed = parts[0]
-    for part in parts[1:]:
-        mixed = (mixed ^ (mixed >> np.uint64(29))) * _BASE + part
-    return mixed
-
-
 def _counted(side: Side, rows: np.ndarray) -> dict[str, Any]:
     counts = np.bincount(side.split[rows], minlength=len(SPLITS)).tolist()
     return {"rows": len(rows), "splits": dict(zip(SPLITS, counts, strict=True))}
@@ -250,7 +245,7 @@ def _by_rule(side: Side, rows: np.ndarray, elsewhere: Dataset) -> dict[str, int]
     for batch in _batches(elsewhere, "quarantine.parquet", [*columns, "_rule"]):
         if any(name not in batch.schema.names for name in columns):
             return {}
-        texts.append(_mixed([hashes(batch[name].cast(pa.string())) for name in columns]))
+        texts.append(together([hashes(batch[name].cast(pa.string())) for name in columns]))
         rules.append(names.of(batch["_rule"]))
     if not texts:
         return {}

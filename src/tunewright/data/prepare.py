@@ -253,8 +253,8 @@ def _looked(source: Source, settings: DataSettings, task: Task) -> tuple[Looked,
 def _keyed(looked: Looked, original: pa.Table, settings: DataSettings) -> Looked:
     """The rows with the group and the time of each, where the recipe names their columns."""
     group, time = settings.split.group, settings.split.time
-    wanted = {f"split.{key}": name for key, name in (("group", group), ("time", time)) if name is not None}
-    require_columns(original.column_names, wanted, "the source")
+    wanted = {key: name for key, name in (("group", group), ("time", time)) if name is not None}
+    require_columns(original.column_names, wanted, "the source", "data.split")
     return replace(
         looked,
         group=None if group is None else group_codes(original[group]),
@@ -313,7 +313,7 @@ def _divided(rows: Looked, settings: DataSettings, shares: Mapping[str, float], 
     clusters = alike if rows.group is None else united(alike, rows.group)
     if settings.split.by == "time" and rows.time is not None:
         return by_time(clusters, rows.time, shares)
-    return stratified(clusters, None if settings.split.by == "random" else _strata(rows), shares, seed)
+    return stratified(clusters, None if settings.split.by == "random" else _strata(rows), shares, rows.said, seed)
 
 
 def _strata(rows: Looked) -> Labels | None:

@@ -280,13 +280,14 @@ def glance(source: Any, max_rows: int = 2000) -> Glance:
     return Glance(columns, first.types, tuple(first.bad), (*general.findings, *findings), tuple(files))
 
 
-def require_columns(table_columns: Sequence[str], wanted: Mapping[str, str], where: str) -> None:
+def require_columns(table_columns: Sequence[str], wanted: Mapping[str, str], where: str, section: str = "data.columns") -> None:
     """Refuse a table that lacks a column.
 
     Args:
         table_columns: the columns there are.
         wanted: role -> the column that plays it.
         where: the file or source, for the message.
+        section: of the recipe, where the columns are named.
 
     Raises:
         UserError: naming every column that is missing, the nearest one there is, and all that there are.
@@ -300,7 +301,7 @@ def require_columns(table_columns: Sequence[str], wanted: Mapping[str, str], whe
         near = nearest(name, there)
         told.append(f"{name!r} (for {role})" + (f"; did you mean {near!r}?" if near else ""))
     raise UserError(f"{where} has no column {', no column '.join(told)}", f"Its columns are: {', '.join(there) or '(none)'}",
-                    f"Set data.columns, for example data.columns.{next(iter(missing))}=<column>")  # fmt: skip
+                    f"Set {section}, for example {section}.{next(iter(missing))}=<column>")  # fmt: skip
 
 
 def _opened(source: Any, general: Notes, whole: bool, spool: bool) -> Iterator[_Opened]:

@@ -11,7 +11,7 @@ from pydantic import Field, PlainSerializer, WithJsonSchema, field_validator, mo
 from tunewright.core.config import Config
 from tunewright.core.errors import BadConfig, Problem, hint, short
 from tunewright.core.schema import SPLITS, Policy
-from tunewright.data.audit import RULES
+from tunewright.data.audit import RULES, settings_of
 
 _WORDS = {"keep": "kept", "drop": "dropped", "fix": "fixed", "refuse": "refused"}
 _PLACES = {"type": ["string", "array"], "items": {"type": "string"}, "minLength": 1, "minItems": 1}
@@ -44,10 +44,10 @@ Source = Annotated[
 class SplitSettings(Config):
     """How the splits that the source does not name are made from its training rows."""
 
-    by: Literal["stratified", "random", "group", "time"] = "stratified"
+    by: Literal["stratified", "random", "group", "time", "given"] = "stratified"
     """``stratified`` gives every split the labels in the same shares; ``random`` leaves them to chance; ``group`` keeps the rows of one
     group (a customer, a thread) in one split, labels as even as that allows; ``time`` trains on the oldest rows and tests on the newest.
-    Copies and near-copies of a text stay together in all of them."""
+    Copies and near-copies of a text stay together in all of them. ``given`` makes no split: the source must name all three."""
     group: str | None = None
     """The column that tells which rows belong together; with any ``by``, rows of one group stay in one split."""
     time: str | None = None
@@ -107,8 +107,8 @@ class DataSettings(Config):
     policy: dict[str, Policy] = Field(default_factory=dict)
     """Audit rule -> ``keep``, ``drop``, ``fix`` or ``refuse``; rules left out keep their default."""
     rules: dict[str, bool | dict[str, Any]] = Field(default_factory=dict)
-    """Audit rule -> its settings, or ``false`` to leave it out, ``true`` to have one that is off by default; a rule of your own is written
-    ``file.py:Class`` (relative to the recipe) or ``package.module:Class``."""
+    """Audit rule -> its settings, or ``false`` to leave it out, ``true`` to have one that is off by default; with settings it is on, unless
+    ``enabled: false`` is one. A rule of your own is written ``file.py:Class`` (relative to the recipe) or ``package.module:Class``."""
     split: SplitSettings = Field(default_factory=SplitSettings)
     """How missing splits are made."""
     streaming: StreamSettings | bool = False
@@ -135,6 +135,16 @@ class DataSettings(Config):
         if isinstance(streaming, StreamSettings) or streaming is False:
             return streaming
         raise ValueError(f"true, false or settings were wanted, as {{buffer_rows: 10000}} (got {short(streaming)})")
+
+    @model_validator(mode="after")
+    def _given_splits_are_named(self) -> Self:
+        missing = [name for name in SPLITS if not (isinstance(self.source, Mapping) and name in self.source)]
+        if self.split.by == "given" and missing:
+            raise ValueError(
+                f"split.by: given makes no split, and the source names no {' and no '.join(missing)}: write source: "
+                "{train: ..., validation: ..., test: ...}, or let the missing ones be made, as by split.by: stratified"
+            )
+        return self
 
     @model_validator(mode="after")
     def _can_be_streamed(self) -> Self:
@@ -168,6 +178,15 @@ class DataSettings(Config):
             raise BadConfig(problems)
         return rules
 
+    @model_validator(mode="after")
+    def _policies_have_their_rules(self) -> Self:
+        off = [name for name in self.policy if ":" not in name and not RULES.get(name).read(settings_of(self.rules.get(name, {}))).enabled]
+        if off:
+            raise BadConfig(
+                [Problem(f"policy.{name}", f"the rule is off, so that nothing would be done. {_how_to_have(name)}") for name in off]
+            )
+        return self
+
     @field_validator("columns")
     @classmethod
     def _one_column_each(cls, columns: dict[str, str]) -> dict[str, str]:
@@ -192,9 +211,13 @@ def _check_splits(source: Mapping[Any, Any]) -> None:
         raise BadConfig(problems)
 
 
+def _how_to_have(rule: str) -> str:
+    return f"Write data.rules: {{{rule}: {RULES.get(rule).switched_on}}}, or leave the policy out"
+
+
 def _wrong_settings(name: str, wanted: bool | dict[str, Any]) -> list[Problem]:
     try:
-        RULES.get(name).read({"enabled": wanted} if isinstance(wanted, bool) else wanted)
+        RULES.get(name).read(settings_of(wanted))
     except BadConfig as error:
         return [Problem(f"{name}.{one.path}", one.message) for one in error.problems]
     return []

@@ -40,12 +40,16 @@ def diff(one: str, other: str, root: Path) -> dict[str, Any]:
     gone = [f"{dataset.folder / name}" for dataset in both for name in absent(dataset) if name.removesuffix(".parquet") in SPLITS]
     facts = [dataset.summary() for dataset in both]
     manifests = [{key: dataset.manifest[key] for key in ("settings", "seed", "task", "rules", "versions")} for dataset in both]
+    rows = None if gone else difference(both[0], both[1], SHOWN)
+    settings = _differing(*map(_flat, manifests))
+    if rows and rows["moved"]["rows"]:
+        rows["moved"]["why"] = _why_moved(rows, settings, facts[1]["split"]["made"])
     return {
         "before": _side(facts[0]),
         "after": _side(facts[1]),
         "absent": gone,
-        "rows": None if gone else difference(both[0], both[1], SHOWN),
-        "settings": _differing(*map(_flat, manifests)),
+        "rows": rows,
+        "settings": settings,
         "findings": _differing(*(_by_rule(fact["findings"]) for fact in facts)),
     }
 
@@ -79,8 +83,23 @@ def _told_rows(rows: Mapping[str, Any]) -> Iterator[str]:
         notes += [f"{count:,} now in quarantine by {rule}" for rule, count in found.get("now_in_quarantine", {}).items()]
         notes += [f"{count:,} were in quarantine by {rule}" for rule, count in found.get("left_quarantine", {}).items()]
         yield f"{word}: {found['rows']:,}" + (f" ({', '.join(notes)})" if notes else "")
+        yield from [f"    {found['why']}"] if "why" in found else []
         yield from (_told_row(kind, one) for one in found["shown"])
         yield from [f"    and {found['rows'] - len(found['shown']):,} more"] if found["rows"] > len(found["shown"]) else []
+
+
+def _why_moved(rows: Mapping[str, Any], settings: Mapping[str, Any], made: Sequence[str]) -> str:
+    """Why rows stand in another split now, in a sentence."""
+    if deciding := [key for key in settings if key == "seed" or key.startswith("split.")]:
+        return f"they moved because {' and '.join(deciding)} changed"
+    if not made:
+        return "the source itself has them in another split now"
+    causes = [f"{rows[kind]['rows']:,} {KINDS[kind]}" for kind in ("added", "removed", "relabelled", "changed") if rows[kind]["rows"]]
+    if not causes:
+        return "other rows belong together than before: near-copies, or rows of one group"
+    why = f"each split keeps its size, and each label its share of it: rows at their borders gave way to those {', '.join(causes)}"
+    themselves = rows["moved"]["themselves_changed"]
+    return f"{why}; {themselves:,} of the moved rows are among these themselves" if themselves else why
 
 
 def _told_row(kind: str, row: Mapping[str, Any]) -> str:

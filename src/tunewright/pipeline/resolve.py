@@ -125,8 +125,12 @@ def absolute(recipe: Recipe, folder: Path) -> dict[str, Any]:
     metrics = tuple(
         str(folder.resolve() / spec) if ".py:" in spec and not Path(spec).is_absolute() else spec for spec in recipe.evaluate.metrics
     )
+    rules = {
+        name: {**one, "sets": found(one["sets"], folder.resolve())} if isinstance(one, Mapping) and "sets" in one else one
+        for name, one in recipe.data.rules.items()
+    }
     return {
-        "data": recipe.data.model_copy(update={"source": whole}),
+        "data": recipe.data.model_copy(update={"source": whole, "rules": rules}),
         "evaluate": recipe.evaluate.model_copy(update={"metrics": metrics}),
         "output_dir": str(Path(recipe.output_dir).resolve()),
     }

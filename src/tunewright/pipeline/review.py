@@ -130,7 +130,7 @@ def told_of_sheet(facts: Mapping[str, Any]) -> str:
     left = "" if "test" in facts["splits"] else " The test split was not opened; --include-test adds its rows."
     return (
         f"{facts['sheet']}: the {facts['rows']:,} most doubtful of {facts['judged']:,} rows of {facts['name']}/{facts['version']}, "
-        f"judged by {facts['by']}; {facts['found_wrong']:,} of them are probably wrong.{left}\n"
+        f"judged by {facts['by']}; {facts['found_wrong']:,} of them {'is' if facts['found_wrong'] == 1 else 'are'} probably wrong.{left}\n"
         "Write the right label under 'corrected' where the label is wrong, and leave the other cells as they are.\n"
         f"Next: tunewright review labels {facts['name']}/{facts['version']} --apply {facts['sheet']}"
     )

@@ -55,7 +55,7 @@ def to_prepare(recipe: Recipe, where: Path) -> DataSettings:
             "",
             "Leave it out, or name the source that it was made from",
         )
-    _whole_table_rules_only_tell(settings, where)
+    _whole_table_rules_only_tell(recipe, where)
     rows = open_stream(settings.source, where)
     first = rows.as_table(rows.first(settings.streaming.first_rows))
     say(f"Preparing the first {first.rows.num_rows:,} rows of the stream")
@@ -64,13 +64,15 @@ def to_prepare(recipe: Recipe, where: Path) -> DataSettings:
     return settings.model_copy(update={"source": source, "name": settings.name or name_of(train, where), "streaming": False})
 
 
-def _whole_table_rules_only_tell(settings: DataSettings, where: Path) -> None:
+def _whole_table_rules_only_tell(recipe: Recipe, where: Path) -> None:
     """Refuse a rule that drops or mends rows and looks at the first ones alone: behind them, the others would be trained on."""
-    from tunewright.data.audit.apply import chosen
+    from tunewright.data.audit.apply import chosen, serves
     from tunewright.data.audit.on_the_fly import REMEMBERING
 
-    rules = chosen(settings.rules, settings.policy, where)
+    rules = chosen(recipe.data.rules, recipe.data.policy, where)
     for name, policy in rules.policy.items():
+        if not serves(rules.rules[name], recipe.task, recipe.task.roles()):
+            continue
         if policy in {"drop", "fix"} and rules.rules[name].streams == "first" and name not in REMEMBERING:
             own = '; a rule of your own that judges each row by itself says so: streams: ClassVar = "row"' if ":" in name else ""
             raise UserError(

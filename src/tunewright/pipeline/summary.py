@@ -39,13 +39,14 @@ def summary(run: Path) -> str:
 
 
 def data_summary(facts: Mapping[str, Any]) -> str:
-    """Rows read, kept and removed, the splits, and every finding in a line."""
+    """Rows read, kept and removed, the splits, why their sizes are not those that were wanted, and every finding in a line."""
     rows = facts["rows"]
     removed = ", ".join(f"{number} {rule}" for rule, number in sorted(rows["by_rule"].items())) or "none"
     told = [
         f"{rows['read']} rows read, {rows['kept']} kept, {rows['quarantined']} in quarantine ({removed})",
         "splits: " + ", ".join(f"{split} {one['rows']}" for split, one in facts["splits"].items()),
     ]
+    told += [f"of the splits: {note}" for note in facts["split"].get("notes") or ()]
     told += [f"{one['severity']}: {one['rule']}: {one['message']}" for one in facts["findings"]]
     return "\n".join(told)
 

@@ -33,7 +33,9 @@ def data(facts: Mapping[str, Any], width: int | None = None) -> str:
     head = f"Data: {rows['read']:,} rows read, {rows['kept']:,} kept, {rows['quarantined']:,} removed ({removed})"
     lines = _wrapped(head, width, "", "  ")
     for split, one in facts["splits"].items():
-        lines += _wrapped(f"{split}: {one['rows']:,} rows: {_labels(one)}", width, "  ", "    ")
+        lines += _wrapped(f"{split}: {one['rows']:,} row{'s' * (one['rows'] != 1)}: {_labels(one)}", width, "  ", "    ")
+    for note in facts["split"].get("notes") or ():
+        lines += _wrapped(f"of the splits: {note}", width, "  ", "    ")
     lines += _found(facts, width)
     if facts["refused"]:
         told = f"The recipe refuses what was found: {', '.join(facts['refused'])}. A run will stop there with exit status 3"

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from tunewright.metrics.classes import ClassOutcome
 
 
+MOST_LABELS, MOST_NUMBERS = 0.9, 0.3
+"""Labels for each training row from which on they are none; and where all of them are numbers, some with fractions."""
+
+
 class TextClassification(Task):
     """One text, or a pair of texts, and its label out of a closed list; or several labels (``multi_label``)."""
 
@@ -69,12 +73,8 @@ class TextClassification(Task):
         if self.labels is None and len(seen) < (1 if self.multi_label else 2):
             only = f"all {len(rows)} training rows have the label {next(iter(seen))!r}" if seen else "no training row has a label"
             raise UserError(only, "A classifier needs rows of at least two labels", "Check data.columns.label: is it the right column?")
-        if self.labels is None and not self.multi_label and len(rows) >= 4 and len(seen) == len(rows):
-            raise UserError(
-                f"each of the {len(rows)} training rows has a label of its own",
-                "A classifier needs several rows per label",
-                "Check data.columns.label: an id or a text may have been taken for the label",
-            )
+        if self.labels is None and not self.multi_label:
+            _several_rows_each(list(seen), len(rows))
         if self.labels is not None:
             unknown = sorted(set(seen) - set(self.labels))
             if unknown:
@@ -262,6 +262,38 @@ def probability_of(answer: Answer) -> float:
     if isinstance(label, str):
         return float(probabilities[label])
     return float(min((probabilities[name] for name in label), default=1 - max(probabilities.values(), default=0.0)))
+
+
+def _several_rows_each(labels: Sequence[str], rows: int) -> None:
+    """Refuse a label column in which nearly every row has a label of its own, and say what it may be instead.
+
+    Raises:
+        UserError: nothing could be learned from so few rows for each label.
+    """
+    fractions = [name for name in labels if _is_fraction(name)]
+    numbers = bool(fractions) and all(_is_number(name) for name in labels)
+    if rows < 4 or len(labels) < (MOST_NUMBERS if numbers else MOST_LABELS) * rows:
+        return
+    many, of = ("each of", "") if len(labels) == rows else ("nearly each of", f" ({len(labels):,} labels)")
+    what = f", and the labels are numbers with fractions ({', '.join(fractions[:3])}...)" if numbers else ""
+    raise UserError(
+        f"{many} the {rows:,} training rows has a label of its own{of}{what}",
+        "A classifier needs several rows per label",
+        "For numbers write task: regression and data.columns: {number: ...}, or check data.columns.label: is it the right column?"
+        if numbers
+        else "Check data.columns.label: an id or a text may have been taken for the label",
+    )
+
+
+def _is_number(name: str) -> bool:
+    try:
+        return math.isfinite(float(name))
+    except ValueError:
+        return False
+
+
+def _is_fraction(name: str) -> bool:
+    return _is_number(name) and not float(name).is_integer()
 
 
 def split_labels(cell: str, separator: str | None = None) -> list[str]:

@@ -17,11 +17,11 @@ from tunewright.core.errors import DataRefused, UserError
 from tunewright.core.folder import file_hash
 from tunewright.core.own_code import load, quoted
 from tunewright.core.schema import Finding, Numbers, Place, Policy
-from tunewright.data.audit import RULES
+from tunewright.data.audit import RULES, settings_of
 from tunewright.data.audit.base import Hit, Looked, Rule, Services
 from tunewright.data.shelf import only, replaced
 from tunewright.tasks import TASKS
-from tunewright.tasks.base import Task
+from tunewright.tasks.base import Role, Task
 
 QUOTED = 5
 """Rows quoted by number in a message; findings.parquet has all."""
@@ -64,7 +64,7 @@ class Chosen:
         """Every rule with its settings and its policy, in plain values; one of the user's own with the hash of its file."""
         found = {}
         for name, rule in self.rules.items():
-            found[name] = {**rule.model_dump(mode="json", exclude={"enabled"}), "policy": self.policy[name]}
+            found[name] = {**rule.stands_for(), "policy": self.policy[name]}
             if ":" in name:
                 found[name]["code"] = file_hash(Path(inspect.getfile(type(rule))))
         return found
@@ -89,13 +89,16 @@ def chosen(rules: Mapping[str, bool | Mapping[str, Any]], policy: Mapping[str, P
     """
     classes = {name: RULES.get(name) for name in RULES.places()}
     classes |= {name: _own(name, folder) for name in rules if ":" in name}
-    settings = {name: {"enabled": one} if isinstance(one, bool) else dict(one) for name, one in rules.items()}
-    built = {name: kind.read(settings.get(name, {})) for name, kind in classes.items()}
+    built = {name: kind.read(settings_of(rules.get(name, {}))).beside(folder) for name, kind in classes.items()}
     if strange := [name for name in policy if name not in built]:
         raise UserError(
             f"data.policy names {strange[0]!r}, which is no rule of data.rules", "", f"Write data.rules: {{{strange[0]}: true}}"
         )
     on = {name: rule for name, rule in built.items() if rule.enabled}
+    if idle := [name for name in policy if name not in on]:
+        raise UserError(
+            f"data.policy.{idle[0]} would do nothing: the rule is off", "", f"Write data.rules: {{{idle[0]}: {built[idle[0]].switched_on}}}"
+        )
     return Chosen(on, {name: _allowed(name, rule, policy.get(name, rule.default)) for name, rule in on.items()})
 
 
@@ -122,7 +125,7 @@ def apply(when: Literal["clean", "split"], looked: Looked, chosen: Chosen, task:
     removed: list[Removed] = []
     policy = chosen.policy
     for name, rule in chosen.rules.items():
-        if rule.when == when and _serves(rule, task, looked):
+        if rule.when == when and serves(rule, task, looked.roles):
             hits, failed = _looks(name, rule, looked, vital=rule.vital and policy[name] == "fix")
             findings += failed
             for hit in hits:
@@ -169,7 +172,7 @@ def refuse(findings: Sequence[Finding]) -> None:
     """
     refused = [finding for finding in findings if finding.action == "refuse"]
     if refused:
-        lines = "\n".join(f"  {finding}\n    remedy: {finding.remedy}" for finding in refused)
+        lines = "\n".join(f"  {finding}\n    remedy: {finding.remedy.rstrip('.')}." for finding in refused)
         keys = " ".join(f"--set data.policy.{rule}={_milder(rule)}" for rule in dict.fromkeys(finding.rule for finding in refused))
         raise DataRefused(
             f"{len(refused)} finding(s) that the recipe's data.policy refuses:\n{lines}",
@@ -196,8 +199,9 @@ def quote(places: Sequence[Place]) -> str:
     return head + (" and ".join(filter(None, [", ".join(numbers[:-1]), numbers[-1]]))) + tail
 
 
-def _serves(rule: Rule, task: Task, looked: Looked) -> bool:
-    has = {role.kind for role in looked.roles}
+def serves(rule: Rule, task: Task, roles: Sequence[Role]) -> bool:
+    """Whether a rule is one for this task, and has something to look at in a table with these roles."""
+    has = {role.kind for role in roles}
     return bool(has.intersection(rule.looks_at)) and (not rule.tasks or TASKS.name_of(task) in rule.tasks)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -15,7 +16,7 @@ from tunewright.core.config import Config
 from tunewright.core.schema import SPLITS, Place, Places, Policy, Severity
 from tunewright.data.audit.moved import moved_spans, written
 from tunewright.data.audit.near import clusters
-from tunewright.data.audit.normal import hashes, normal, numbered
+from tunewright.data.audit.normal import hashes, normal, numbered, together
 from tunewright.data.origins import Origins
 from tunewright.data.shelf import only
 from tunewright.tasks.base import Kind, Role
@@ -161,12 +162,17 @@ class Looked:
         return self._apart([numbered(per_row(self.rows[name], hashes)) for name in self.text_roles])
 
     @cached_property
+    def said(self) -> np.ndarray:
+        """(rows,) uint64: a hash of what each row says, whatever its case, blanks, punctuation and Unicode form, and wherever it stands."""
+        return together([per_row(self.rows[name], lambda texts: hashes(normal(texts))) for name in self.text_roles])
+
+    @cached_property
     def normal_texts(self) -> np.ndarray:
         """(rows,) int: the same number for texts that differ at most in case, blanks, punctuation and Unicode form.
 
         An empty text is like no other.
         """
-        return self._apart([numbered(per_row(self.rows[name], lambda texts: hashes(normal(texts)))) for name in self.text_roles])
+        return self._apart([numbered(self.said)])
 
     @cached_property
     def near_texts(self) -> np.ndarray:
@@ -270,7 +276,7 @@ class Looked:
         for name, values in columns.items():
             rows = rows.set_column(rows.column_names.index(name), name, values)
         other = self._known(replace(self, rows=rows), np.ones(len(self), dtype=bool))
-        of_texts, of_labels = ("exact_texts", "normal_texts", "near_texts", "empty_texts"), ("whole_labels", "label_ids")
+        of_texts, of_labels = ("exact_texts", "said", "normal_texts", "near_texts", "empty_texts"), ("whole_labels", "label_ids")
         stale = {*(of_texts if set(self.text_roles) & set(columns) else ()), *(of_labels if set(columns) - set(self.text_roles) else ())}
         for name in stale & other.__dict__.keys():
             del other.__dict__[name]
@@ -279,7 +285,7 @@ class Looked:
     def _known(self, other: Looked, rows: np.ndarray) -> Looked:
         """Hand on what was computed already: texts are not normalised twice."""
         known = self.__dict__
-        for name in ("exact_texts", "normal_texts", "near_texts", "whole_labels"):
+        for name in ("exact_texts", "said", "normal_texts", "near_texts", "whole_labels"):
             if name in known:
                 other.__dict__[name] = known[name][rows]
         for name in ("label_ids", "origins"):
@@ -325,6 +331,8 @@ class Rule(Config):
     enabled: bool = True
     """Whether the rule looks at all; ``data.rules: {<rule>: false}`` is short for it."""
 
+    switched_on: ClassVar[str] = "true"
+    """What ``data.rules`` must say of it to have it, where it is off by default."""
     tasks: ClassVar[tuple[str, ...]] = ()
     """The tasks it serves; empty: every task that has what it looks at."""
     looks_at: ClassVar[tuple[Kind, ...]] = ("text",)
@@ -355,6 +363,14 @@ class Rule(Config):
     def look(self, looked: Looked) -> Iterator[Hit]:
         """What is found in these rows, if anything."""
         raise NotImplementedError
+
+    def stands_for(self) -> dict[str, Any]:
+        """What of it decides what it finds, in plain values: part of what a dataset version stands for."""
+        return self.model_dump(mode="json", exclude={"enabled"})
+
+    def beside(self, folder: Path) -> Self:
+        """The rule with the files that it names looked for where ``data.source`` is: in the folder of the recipe, then where one works."""
+        return self
 
     def with_memory(self, memory: Any) -> Self:
         """The rule as it looks at the blocks of a stream, one after the other; what it says of a block must not depend on what it has seen

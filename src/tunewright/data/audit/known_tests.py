@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from pydantic import Field, model_validator
+from pydantic import Field, PrivateAttr, model_validator
 
+from tunewright.core.folder import file_hash
 from tunewright.data.audit.base import TRAIN, Hit, Looked, Rule, rows_word
 from tunewright.data.audit.normal import hashes, normal
 from tunewright.data.read import FILE, batches
+from tunewright.data.source import found
 
 _BASE = np.uint64(0x9E3779B97F4A7C15)
 
@@ -25,24 +27,39 @@ class LeakBenchmark(Rule):
     cost: ClassVar = "one pass over the named sets and over the texts, some 10 microseconds a row"
     remedy: ClassVar = "Remove the rows, or do not quote scores on these sets"
     recipe: ClassVar = "data.policy.leak-benchmark: drop"
+    switched_on: ClassVar = "{sets: [benchmark.jsonl]}"
 
     enabled: bool = False
     """Whether the rule looks at all; it does as soon as ``sets`` names a file."""
     sets: tuple[str, ...] = ()
-    """Files of benchmark sets (JSONL, CSV, Parquet...), relative to where the command is given; every column of texts is compared."""
+    """Files of benchmark sets (JSONL, CSV, Parquet...), relative to the recipe; every column of texts is compared."""
     shortest: int = Field(4, ge=1)
     """Words that a text must have to be compared whole: shorter ones are the same by chance."""
     words: int = Field(13, ge=5)
     """Words in a row that make a match in longer texts. Source: Brown et al. 2020 (arXiv:2005.14165), appendix C."""
 
-    @model_validator(mode="before")
-    @classmethod
-    def _on_with_sets(cls, values: Any) -> Any:
-        return {"enabled": bool(values.get("sets")), **values} if isinstance(values, Mapping) else values
+    _folder: Path = PrivateAttr(Path())
+
+    @model_validator(mode="after")
+    def _has_sets(self) -> Self:
+        if self.enabled and not self.sets:
+            raise ValueError("name the files of the benchmark sets, as {sets: [benchmark.jsonl]}")
+        return self
+
+    def stands_for(self) -> dict[str, Any]:
+        """Of a file, what stands in it and not where it lies."""
+        files = [Path(found(name, self._folder)) for name in self.sets]
+        known = [[path.name, file_hash(path)] if path.is_file() else [name] for name, path in zip(self.sets, files, strict=True)]
+        return {**super().stands_for(), "sets": known}
+
+    def beside(self, folder: Path) -> Self:
+        other = self.model_copy()
+        other._folder = folder
+        return other
 
     def look(self, looked: Looked) -> Iterator[Hit]:
         train = looked.split == TRAIN
-        found, told = np.zeros(len(looked), dtype=bool), []
+        marked, told = np.zeros(len(looked), dtype=bool), []
         known = [(Path(name).name, *self._marks(name)) for name in self.sets]
         whole, runs = (np.zeros((len(known), len(looked)), dtype=bool) for _ in range(2))
         for role in looked.text_roles:
@@ -58,8 +75,8 @@ class LeakBenchmark(Rule):
             concerned = same | shared
             if concerned.any():
                 told.append(f"{name} ({int(same.sum()):,} whole, {int((concerned & ~same).sum()):,} with {self.words} words in a row)")
-                found |= concerned
-        rows = np.flatnonzero(found)
+                marked |= concerned
+        rows = np.flatnonzero(marked)
         if len(rows):
             yield Hit(
                 f"{rows_word(len(rows))} of train stand in benchmark sets: {'; '.join(told)}", rows, "the text stands in a benchmark set"
@@ -68,7 +85,7 @@ class LeakBenchmark(Rule):
     def _marks(self, source: str) -> tuple[np.ndarray, np.ndarray]:
         """The hashes of the texts of a set, and those of their runs of words; ascending."""
         texts, grams = [np.zeros(0, dtype=np.uint64)], [np.zeros(0, dtype=np.uint64)]
-        for chunk in batches(source):
+        for chunk in batches(found(source, self._folder)):
             for name in chunk.rows.column_names:
                 column = chunk.rows[name]
                 if name != FILE and pa.types.is_string(column.type):

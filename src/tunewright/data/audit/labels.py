@@ -71,6 +71,6 @@ class Imbalance(Rule):
             most, least = next(iter(counts)), list(counts)[-1]
             share = 100 * counts[most] / int((looked.split == TRAIN).sum())
             yield Hit(
-                f"labels of very different frequency in train: {most!r} has {counts[most]:,} rows ({share:.1f} %), "
+                f"labels of very different frequency in train: {most!r} has {rows_word(counts[most])} ({share:.1f} %), "
                 f"{least!r} has {counts[least]:,}"
             )

@@ -6,6 +6,8 @@ rows² / 2⁶⁵: for a million texts one in 37 million, for a hundred million o
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,6 +18,7 @@ LETTERS = np.arange(256, dtype=np.uint8)
 """ASCII in small letters; punctuation and white space are blanks, as ``SAYS_NOTHING`` has them."""
 LETTERS[ord("A") : ord("Z") + 1] += ord("a") - ord("A")
 LETTERS[[*b"\t\n\v\f\r\x1c\x1d\x1e\x1f", *b"!\"#%&'()*,-./:;?@[\\]_{}"]] = BLANK
+_BASE = np.uint64(0x9E3779B97F4A7C15)
 SAYS_NOTHING = r"[\pP\pZ\s\v\x1c-\x1f]+"
 
 
@@ -26,6 +29,14 @@ def hashes(texts: pa.Array) -> np.ndarray:
     if texts.null_count:
         found[texts.is_null().to_numpy(zero_copy_only=False)] = 0
     return found
+
+
+def together(parts: Sequence[np.ndarray]) -> np.ndarray:
+    """(rows,) uint64: one hash of several of each row."""
+    mixed = parts[0]
+    for part in parts[1:]:
+        mixed = (mixed ^ (mixed >> np.uint64(29))) * _BASE + part
+    return mixed
 
 
 def numbered(hashed: np.ndarray) -> np.ndarray:

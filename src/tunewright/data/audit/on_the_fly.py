@@ -230,7 +230,9 @@ class StreamedVariant(_Remembering, LabelVariant):
     def look(self, looked: Looked) -> Iterator[Hit]:
         known = self._memory.labels
         new = dict.fromkeys(name for name in looked.label_counts(np.ones(len(looked), dtype=bool)) if name not in known)
-        better = {name: right for name, right in spellings({**known, **dict.fromkeys(new, 0)}).items() if name in new and right in known}
+        learned = {name.strip(): name for name in known}
+        found = spellings({**known, **dict.fromkeys(new, 0)})
+        better = {name: learned[right] for name, right in found.items() if name in new and right in learned}
         if better:
             yield self.hit(looked, better, looked.label_counts(np.ones(len(looked), dtype=bool)))
 

@@ -26,7 +26,7 @@ class LabelVariant(Rule):
     looks_at: ClassVar = ("label", "labels", "spans")
     cost: ClassVar = "one pass over the label names"
     policies: ClassVar = ("keep", "drop", "fix", "refuse")
-    remedy: ClassVar = "Write each label in one way; fix takes the most frequent spelling"
+    remedy: ClassVar = "Write each label in one way; fix takes the most frequent spelling, without blanks around it"
     recipe: ClassVar = "data.policy.label-variant: fix"
 
     def look(self, looked: Looked) -> Iterator[Hit]:
@@ -82,7 +82,7 @@ def _mended(labels: pa.Array, better: Mapping[str, str]) -> pa.Array:
 
 
 def spellings(counts: Mapping[str, int]) -> dict[str, str]:
-    """Each name that looks like a variant -> the most frequent spelling of it.
+    """Each name that looks like a variant -> the most frequent spelling of it, without blanks around it.
 
     >>> spellings({"refund": 90, "Refund ": 4, "refnud": 2, "level 1": 50, "level 2": 3})
     {'Refund ': 'refund', 'refnud': 'refund'}
@@ -101,7 +101,8 @@ def spellings(counts: Mapping[str, int]) -> dict[str, str]:
             right = slips[right]
         if right != bare:
             better[name] = first[right]
-    return better
+    tidy = {name: right.strip() or right for name, right in better.items()}
+    return {**tidy, **{right: right.strip() for right in better.values() if right.strip() not in {"", right}}}
 
 
 def _bare(name: str) -> str:

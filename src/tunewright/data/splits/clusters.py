@@ -65,8 +65,12 @@ def united(*codes: np.ndarray) -> np.ndarray:
 class Clusters:
     """Clusters of rows, and how many rows of each have each label. A row without a label counts as one of a label of its own.
 
+    Clusters are numbered by what they say and not by where they stand: their order is that of chance, and it stays as it is when other rows
+    come, go or are labelled anew. Labels are numbered in the order in which they appear there.
+
     Args:
         of_row: (rows,), the cluster of each row, from 0.
+        key: (clusters,) uint64, ascending: a number that looks like chance, of the seed and of what the rows say.
         size: (clusters,), its rows.
         starts: (clusters + 1,), where the labels of each cluster begin in the two arrays that follow.
         label: (cluster and label,), labels are numbered from 0.
@@ -75,6 +79,7 @@ class Clusters:
     """
 
     of_row: np.ndarray
+    key: np.ndarray
     size: np.ndarray
     starts: np.ndarray
     label: np.ndarray
@@ -82,14 +87,21 @@ class Clusters:
     nobody: int
 
     @classmethod
-    def gather(cls, clusters: np.ndarray, labels: Labels | None) -> Self:
-        """From the cluster of each row; without labels all rows are alike."""
-        of_row = numbered(clusters)
+    def gather(cls, clusters: np.ndarray, labels: Labels | None, said: np.ndarray, seed: int) -> Self:
+        """From the cluster of each row; without labels all rows are alike.
+
+        Args:
+            clusters: (rows,) int, rows with the same number belong together.
+            labels: of the rows.
+            said: (rows,) uint64, the same number for rows that say the same. A cluster goes by the smallest one, mixed with the seed.
+            seed: of this use, below 2**32.
+        """
+        of_row, key = _by_content(numbered(clusters), _mixed(said ^ _mixed(np.array([seed], dtype=np.uint64))))
         size = np.bincount(of_row)
         if labels is None:
-            return cls(of_row, size, np.arange(len(size) + 1), np.zeros(len(size), dtype=np.int64), size, -1)
+            return cls(of_row, key, size, np.arange(len(size) + 1), np.zeros(len(size), dtype=np.int64), size, -1)
         there = np.flatnonzero(labels.ids >= 0)
-        order = there[np.argsort(labels.owners[there], kind="stable")]
+        order = there[np.argsort(of_row[labels.owners[there]], kind="stable")]
         owners, ids = labels.owners[order], numbered(labels.ids[order])
         bare = np.ones(len(of_row), dtype=bool)
         bare[owners] = False
@@ -99,10 +111,14 @@ class Clusters:
         rows, ids = np.divmod(_runs(rows * (nobody + 1) + ids)[0], nobody + 1)  # a label counts once in a row
         pairs, count = _runs(of_row[rows] * (nobody + 1) + ids)
         cluster, label = np.divmod(pairs, nobody + 1)
-        return cls(of_row, size, np.searchsorted(cluster, np.arange(len(size) + 1)), label, count, nobody if bare.any() else -1)
+        return cls(of_row, key, size, np.searchsorted(cluster, np.arange(len(size) + 1)), label, count, nobody if bare.any() else -1)
 
     def __len__(self) -> int:
         return len(self.size)
+
+    def chance_of(self, chosen: np.ndarray) -> np.ndarray:
+        """(some,), a number in [0, 1) for each of some clusters, which has nothing to do with its place in their order."""
+        return np.asarray((_mixed(self.key[chosen]) >> np.uint64(11)) * 2.0**-53)
 
     @cached_property
     def owner(self) -> np.ndarray:
@@ -133,6 +149,16 @@ class Clusters:
         to = np.repeat(part, self.starts[chosen + 1] - self.starts[chosen])
         found = np.bincount(self.label[at] * parts + to, self.count[at], len(self.totals) * parts)
         return found.reshape(len(self.totals), parts)
+
+
+def _by_content(of_row: np.ndarray, marks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The clusters numbered by the smallest mark among their rows; and these marks, ascending."""
+    key = np.full(int(of_row.max(initial=-1)) + 1, np.iinfo(np.uint64).max, dtype=np.uint64)
+    np.minimum.at(key, of_row, marks)
+    order = np.argsort(key, kind="stable")
+    rank = np.empty(len(key), dtype=np.int64)
+    rank[order] = np.arange(len(key))
+    return rank[of_row], key[order]
 
 
 def _runs(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tunewright.core.chance import array_generator
+from tunewright.core.chance import seed_for
 from tunewright.data.splits.clusters import Clusters, Labels
 from tunewright.data.splits.split import borders, moments
 from tunewright.data.splits.spread import rounded, spread
@@ -13,21 +13,22 @@ ALWAYS_TRAINED = -1
 """The fold of rows that are held out nowhere: with times, the oldest block, and rows without a time."""
 
 
-def folds(clusters: np.ndarray, labels: Labels | None, k: int, seed: int) -> np.ndarray:
+def folds(clusters: np.ndarray, labels: Labels | None, k: int, said: np.ndarray, seed: int) -> np.ndarray:
     """The fold in which each row is held out; it is trained on in all others.
 
     Args:
         clusters: (rows,) int, rows with the same number are in the same fold.
         labels: of the rows, for folds with the same shares of each; without them chance alone decides.
         k: how many folds, at least 2. Where there are fewer clusters, the last folds are empty.
+        said: (rows,) uint64, the same number for rows that say the same: what chance goes by, so that it does not matter where rows stand.
         seed: of the run; folds have a stream of their own.
 
     Returns:
         (rows,) int, from 0 to ``k - 1``.
     """
-    gathered = Clusters.gather(clusters, labels)
+    gathered = Clusters.gather(clusters, labels, said, seed_for(seed, "folds"))
     sizes = rounded(np.full(k, len(clusters) / k), len(clusters))
-    found: np.ndarray = spread(gathered, sizes, array_generator(seed, "folds"), train_first=False)[gathered.of_row]
+    found: np.ndarray = spread(gathered, sizes, train_first=False)[gathered.of_row]
     return found
 
 

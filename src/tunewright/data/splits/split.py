@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tunewright.core.chance import array_generator
+from tunewright.core.chance import seed_for
 from tunewright.core.schema import SPLITS
 from tunewright.data.audit.base import rows_word
 from tunewright.data.splits.clusters import Clusters, Labels, numbered
@@ -31,7 +31,7 @@ class Divided:
     notes: tuple[str, ...] = ()
 
 
-def stratified(clusters: np.ndarray, labels: Labels | None, shares: Mapping[str, float], seed: int) -> Divided:
+def stratified(clusters: np.ndarray, labels: Labels | None, shares: Mapping[str, float], said: np.ndarray, seed: int) -> Divided:
     """Give every split the labels in the same shares; without labels chance alone decides.
 
     Sizes are honoured to the row, unless large clusters or labels with a single row forbid it; then no move or swap of two clusters brings
@@ -41,11 +41,12 @@ def stratified(clusters: np.ndarray, labels: Labels | None, shares: Mapping[str,
         clusters: (rows,) int, rows with the same number go to the same split: copies and near-copies of a text, united with groups.
         labels: of the rows: one, several or none each.
         shares: validation and test -> their share of the rows, those that are to be made; the rest is train.
+        said: (rows,) uint64, the same number for rows that say the same: what chance goes by, so that it does not matter where rows stand.
         seed: of the run; the split has a stream of its own.
     """
     sizes = whole_sizes(len(clusters), shares)
-    gathered = Clusters.gather(clusters, labels)
-    part = spread(gathered, sizes, array_generator(seed, "split"), train_first=True)
+    gathered = Clusters.gather(clusters, labels, said, seed_for(seed, "split"))
+    part = spread(gathered, sizes, train_first=True)
     return _divided(part[gathered.of_row], shares, sizes, _why_not(gathered))
 
 
@@ -136,7 +137,7 @@ def _divided(part: np.ndarray, shares: Mapping[str, float], sizes: np.ndarray, w
     places = np.array([SPLITS.index(name) for name in names])
     reached = np.bincount(part, minlength=len(names)).tolist()
     differ = [
-        f"{name} has {there:,} rows where {wanted:,} were wanted"
+        f"{name} has {rows_word(there)} where {wanted:,} {'was' if wanted == 1 else 'were'} wanted"
         for name, there, wanted in zip(names, reached, sizes.tolist(), strict=True)
         if there != wanted
     ]

@@ -13,6 +13,9 @@ MOST_TURNS, MOST_SWAPPED, MOST_KINDS = 200, 4096, 300
 """Rounds of swaps that even out several labels; rows that change places in one round, and kinds of rows that are tried, at most."""
 SMALLEST_GAIN = 1e-9
 """What a swap must win, in squared rows over rows: less is rounding."""
+SLACK = 0.3
+"""Rows of a label that a part may have too many or too few without a swap: there is little to win, and each swap that is made for so little
+is another one when a label is changed."""
 MOST_STEPS = 1000
 """Moves and swaps at the end; a handful is usual."""
 
@@ -26,7 +29,8 @@ def even_out(part: np.ndarray, single: np.ndarray, clusters: Clusters, shares: n
     has = clusters.table(np.arange(len(clusters)), part, len(shares))
     tired: set[tuple[int, int]] = set()
     for _ in range(MOST_TURNS):
-        over = (has - totals[:, None] * shares) / (totals[:, None] * np.maximum(shares, 1e-12))
+        off = has - totals[:, None] * shares
+        over = np.sign(off) * np.maximum(np.abs(off) - SLACK, 0) / (totals[:, None] * np.maximum(shares, 1e-12))
         pulls = {
             pair: over[:, pair[0]] - over[:, pair[1]] for pair in combinations(np.flatnonzero(shares).tolist(), 2) if pair not in tired
         }
