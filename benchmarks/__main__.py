@@ -5,13 +5,15 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import against_trainer, audit, datasets, label_noise, methods, planted_faults, training
+from benchmarks import against_trainer, audit, datasets, entities, glue, label_noise, methods, planted_faults, training
 
 RESULTS = Path(__file__).parent / "results"
 DAY = datetime.now(UTC).date().isoformat()
 
 against_trainer.main(str(RESULTS / f"{DAY}-against-trainer.json"))
 datasets.main(str(RESULTS / f"{DAY}-datasets.json"))
+glue.main(str(RESULTS / f"{DAY}-glue.json"))
+entities.main(str(RESULTS / f"{DAY}-entities.json"))
 audit.main(str(RESULTS / f"{DAY}-audit.json"))
 planted_faults.main(str(RESULTS / f"{DAY}-planted-faults.json"))
 label_noise.main(str(RESULTS / f"{DAY}-label-noise.json"))

@@ -1,6 +1,6 @@
 """Entities, ours beside a tuned run_ner script: the same encoder, the same epochs, each with one thread, both at the same time.
 
-Usage: python -m benchmarks.entities [SET...]; results are printed as JSON lines, and written with --out FILE.
+Usage: TUNEWRIGHT_DATA=... python -m benchmarks.entities RESULT_JSON [SET ...] [-- SEED ...]      (without seeds: 0)
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -78,37 +79,68 @@ def result(process: subprocess.Popen[str]) -> dict[str, Any]:
     return found
 
 
-def main(names: Sequence[str], out: Path | None, seed: int = 0) -> list[dict[str, Any]]:
-    """Both sides of each set."""
+def both(name: str, seed: int, folder: Path) -> list[dict[str, Any]]:
+    """Both sides of a set with a seed, at the same time."""
     from tunewright.model.base import embedded_folder
 
-    table = []
-    with TemporaryDirectory() as scratch:
-        for name in names:
-            folder = Path(scratch) / name
-            folder.mkdir()
-            files = splits_for_them(name, folder, seed)
-            commands = {
-                "ours": ["benchmarks.entities", "--ours", name, str(folder), str(seed)],
-                "run_ner": ["benchmarks.baselines.ner", str(embedded_folder()), *files, str(EPOCHS), str(seed)],
-            }
-            threads = {**os.environ, "OMP_NUM_THREADS": "1"}
-            begun = {
-                side: subprocess.Popen([sys.executable, "-m", *command], stdout=subprocess.PIPE, text=True, env=threads)
-                for side, command in commands.items()
-            }
-            for side, process in begun.items():
-                table.append({"set": name, "side": side, "epochs": EPOCHS, "seed": seed, **result(process)})
-                print(json.dumps(table[-1]), flush=True)
-    if out is not None:
-        out.write_text(json.dumps(table, indent=1) + "\n")
-    return table
+    folder.mkdir()
+    files = splits_for_them(name, folder, seed)
+    commands = {
+        "ours": ["benchmarks.entities", "--ours", name, str(folder), str(seed)],
+        "run_ner": ["benchmarks.baselines.ner", str(embedded_folder()), *files, str(EPOCHS), str(seed)],
+    }
+    threads = {**os.environ, "OMP_NUM_THREADS": "1"}
+    begun = {
+        side: subprocess.Popen([sys.executable, "-m", *command], stdout=subprocess.PIPE, text=True, env=threads)
+        for side, command in commands.items()
+    }
+    return [{"set": name, "side": side, "epochs": EPOCHS, "seed": seed, **result(process)} for side, process in begun.items()]
+
+
+def markdown(table: Sequence[dict[str, Any]]) -> str:
+    """A line for each set, seed and side."""
+    names = [
+        "set",
+        "seed",
+        "side",
+        "F1, test",
+        "95 % interval",
+        "F1, validation",
+        "F1 of a list of the names in train",
+        "seconds",
+        "processor s",
+    ]
+    lines = ["| " + " | ".join(names) + " |", "|" + " --- |" * len(names)]
+    for one in table:
+        interval = "[{:.3f}, {:.3f}]".format(*one["interval"]) if "interval" in one else ""
+        lookup = f"{one['lookup']:.3f}" if "lookup" in one else ""
+        cells = [one["set"], str(one["seed"]), one["side"], f"{one['test']:.3f}", interval, f"{one['validation']:.3f}", lookup]
+        lines.append("| " + " | ".join([*cells, f"{one['seconds']:.0f}", f"{one['processor_seconds']:.0f}"]) + " |")
+    return "\n".join(lines)
+
+
+def main(result_file: str, *words: str) -> None:
+    """Measure the named sets (all of them when none is named) with each seed, and write JSON and a table beside it."""
+    from tunewright.model.device import machine
+
+    names, _, seeds = " ".join(words).partition("--")
+    table: list[dict[str, Any]] = []
+    place = Path(result_file)
+    for name in names.split() or list(SETS):
+        for seed in map(int, seeds.split() or ["0"]):
+            with TemporaryDirectory() as scratch:
+                table += both(name, seed, Path(scratch) / name)
+            print(markdown(table[-2:]), flush=True)
+            facts = {"measured": datetime.now(UTC).date().isoformat(), "machine": machine(), "results": table}
+            place.write_text(json.dumps(facts, indent=1) + "\n")
+            told = (
+                f"Made by `python -m benchmarks.entities {' '.join([result_file, *words])}`: both sides at the same time, one thread each."
+            )
+            place.with_suffix(".md").write_text(f"{told}\n\n{markdown(table)}\n")
 
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--ours"]:
         ours(*sys.argv[2:])
     else:
-        rest = sys.argv[1:]
-        target = Path(rest.pop(rest.index("--out") + 1)) if "--out" in rest else None
-        main([one for one in rest if not one.startswith("--")] or list(SETS), target)
+        main(*sys.argv[1:])
