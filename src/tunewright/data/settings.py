@@ -11,7 +11,8 @@ from pydantic import Field, PlainSerializer, WithJsonSchema, field_validator, mo
 from tunewright.core.config import Config
 from tunewright.core.errors import BadConfig, Problem, hint, short
 from tunewright.core.schema import SPLITS, Policy
-from tunewright.data.audit import RULES, settings_of
+from tunewright.core.switches import Switches, settings_of, wrong
+from tunewright.data.audit import RULES
 
 _WORDS = {"keep": "kept", "drop": "dropped", "fix": "fixed", "refuse": "refused"}
 _PLACES = {"type": ["string", "array"], "items": {"type": "string"}, "minLength": 1, "minItems": 1}
@@ -106,7 +107,7 @@ class DataSettings(Config):
     """The task's roles -> the table's columns, as ``{text: body, label: queue}``; a role left out is looked for under its own name."""
     policy: dict[str, Policy] = Field(default_factory=dict)
     """Audit rule -> ``keep``, ``drop``, ``fix`` or ``refuse``; rules left out keep their default."""
-    rules: dict[str, bool | dict[str, Any]] = Field(default_factory=dict)
+    rules: Switches = Field(default_factory=dict)
     """Audit rule -> its settings, or ``false`` to leave it out, ``true`` to have one that is off by default; with settings it is on, unless
     ``enabled: false`` is one. A rule of your own is written ``file.py:Class`` (relative to the recipe) or ``package.module:Class``."""
     split: SplitSettings = Field(default_factory=SplitSettings)
@@ -167,13 +168,8 @@ class DataSettings(Config):
 
     @field_validator("rules")
     @classmethod
-    def _rules_known(cls, rules: dict[str, bool | dict[str, Any]]) -> dict[str, bool | dict[str, Any]]:
-        problems: list[Problem] = []
-        for name, wanted in rules.items():
-            if ":" not in name and name not in RULES.places():
-                problems.append(Problem(name, f"no audit rule is called {name!r}. {hint(name, RULES.places())}"))
-            elif ":" not in name:
-                problems += _wrong_settings(name, wanted)
+    def _rules_known(cls, rules: Switches) -> Switches:
+        problems = [problem for name, wanted in rules.items() if ":" not in name for problem in wrong(RULES, name, wanted)]
         if problems:
             raise BadConfig(problems)
         return rules
@@ -213,14 +209,6 @@ def _check_splits(source: Mapping[Any, Any]) -> None:
 
 def _how_to_have(rule: str) -> str:
     return f"Write data.rules: {{{rule}: {RULES.get(rule).switched_on}}}, or leave the policy out"
-
-
-def _wrong_settings(name: str, wanted: bool | dict[str, Any]) -> list[Problem]:
-    try:
-        RULES.get(name).read(settings_of(wanted))
-    except BadConfig as error:
-        return [Problem(f"{name}.{one.path}", one.message) for one in error.problems]
-    return []
 
 
 def _cannot(name: str, wanted: Any) -> str:

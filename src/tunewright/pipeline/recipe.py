@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Annotated, Any, Self
 
 import yaml
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from tunewright.core.config import Config
 from tunewright.core.errors import BadConfig, Problem, UserError, hint, nearest
 from tunewright.core.registry import Member
+from tunewright.core.switches import Switches, wrong
 from tunewright.data.settings import DataSettings
 from tunewright.evaluate.baselines import BASELINES
 from tunewright.evaluate.settings import EvaluateSettings
@@ -25,6 +26,7 @@ from tunewright.tasks.base import Task
 from tunewright.train.callbacks import TRACKERS
 from tunewright.train.callbacks.tracker import Tracker
 from tunewright.train.criteria import CRITERIA
+from tunewright.train.guards import GUARDS
 from tunewright.train.run import Criterion
 from tunewright.train.settings import TrainSettings
 
@@ -45,6 +47,8 @@ class Recipe(Config):
     """Which weights are trained, and how."""
     criterion: Annotated[Criterion, Member(CRITERIA)] | None = None
     """How answers and labels become a loss; left out, the task's own."""
+    guards: Switches = Field(default_factory=dict)
+    """Guard -> its settings, or ``false`` to leave it out: ``{overfitting: {action: stop}, slow: false}``. Those left out here are on."""
     train: TrainSettings = Field(default_factory=TrainSettings)
     """How long, how fast and how carefully to train."""
     evaluate: EvaluateSettings = Field(default_factory=EvaluateSettings)
@@ -57,6 +61,14 @@ class Recipe(Config):
     """What the run is called; left out, ``<recipe>-1``, ``-2``..."""
     output_dir: str = "."
     """The folder that holds ``runs/`` and ``datasets/``; a relative one is looked for from where the command is given."""
+
+    @field_validator("guards")
+    @classmethod
+    def _guards_known(cls, guards: Switches) -> Switches:
+        problems = [problem for name, wanted in guards.items() for problem in wrong(GUARDS, name, wanted)]
+        if problems:
+            raise BadConfig(problems)
+        return guards
 
     @model_validator(mode="after")
     def _goes_together(self) -> Self:

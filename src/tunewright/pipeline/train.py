@@ -19,6 +19,7 @@ from tunewright.pipeline import runs
 from tunewright.pipeline.ahead import Found, Measure, find_all
 from tunewright.pipeline.data import cache_folder, rows_of, truncation
 from tunewright.pipeline.frozen import frozen_states, plan_bytes
+from tunewright.pipeline.guarding import guarded
 from tunewright.pipeline.prepare import prepare
 from tunewright.pipeline.recipe import Recipe, read
 from tunewright.pipeline.resolve import Reasons, flat, max_tokens, resolve, written
@@ -332,6 +333,7 @@ def job_of(
         higher_is_better=higher_is_better(train.best_by),
         settings=train,
         callbacks=[*_callbacks(run, plan), *watchers],
+        **guarded(recipe, *plan.train),
         folder=run / "checkpoints",
         seed=seed_for(recipe.seed, "train"),
         head_weights=built.head_weights,
@@ -344,8 +346,8 @@ def job_of(
 
 
 def _identity(plan: Plan) -> dict[str, Any]:
-    """What a run must go on with: every setting that decides what it computes, and the data. The engine adds the settings of ``train``."""
-    told = plan.recipe.model_dump(mode="json", exclude={"name", "output_dir", "trackers", "train"})
+    """What a run must go on with: every setting that decides what it computes, and the data. The engine adds those of ``train`` and ``guards``."""
+    told = plan.recipe.model_dump(mode="json", exclude={"name", "output_dir", "trackers", "train", "guards"})
     return {**flat(told), "fingerprint of the data": plan.dataset.fingerprint}
 
 

@@ -78,6 +78,14 @@ def put_back(folder: Path, parts: Parts) -> None:
         part.load_state_dict(read_state(folder, name))
 
 
+def put_optimizer_back(optimizer: Any, folder: Path) -> None:
+    """Give an optimizer the state of a checkpoint, and leave the learning rates that it has now."""
+    rates = [{name: group[name] for name in ("lr", "initial_lr") if name in group} for group in optimizer.param_groups]
+    optimizer.load_state_dict(read_state(folder, "optimizer"))
+    for group, kept in zip(optimizer.param_groups, rates, strict=True):
+        group.update(kept)
+
+
 def chance_of(folder: Path, process: int) -> Any:
     """The streams of randomness of a process."""
     return read_json(folder / f"chance-{process}.json", "tunewright train")
@@ -178,6 +186,23 @@ def latest(root: Path) -> Path | None:
         if not why:
             return folder
         say(f"{folder} cannot be used: {why}. Going back to the one before")
+    return None
+
+
+def latest_sound(root: Path, most: int) -> Path | None:
+    """The newest whole checkpoint whose weights are finite numbers, or None.
+
+    Args:
+        root: the folder of checkpoints.
+        most: the last step that counts.
+    """
+    from safetensors.torch import load_file
+
+    for folder in reversed(finished(root)):
+        if step_of(folder) <= most and is_whole(folder):
+            weights = load_file(folder / WEIGHTS, device="cpu").values()
+            if all(bool(weight.isfinite().all()) for weight in weights if weight.is_floating_point()):
+                return folder
     return None
 
 

@@ -13,18 +13,21 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from tunewright.core.errors import Diverged, UserError
+from tunewright.core.errors import UserError
 from tunewright.core.folder import clear_halves
 from tunewright.train.callbacks.guests import exported, put_exported_back, wants_logs
 from tunewright.train.callbacks.signals import WORDS
 from tunewright.train.chance_state import chance_state, put_chance_back
 from tunewright.train.checkpoint import Parts, chance_of, load_weights, plain_state, progress_of, prune, put_back, same_run, write
+from tunewright.train.guards.base import Evaluated, Seen
+from tunewright.train.guards.duty import OnDuty
+from tunewright.train.guards.layers import layer_norms
 from tunewright.train.processes import Processes
 from tunewright.train.run import Batch, Job, Run, in_json, tell
 from tunewright.train.share import EMPTY
 
 COUNTERS = ("step", "total_steps", "epoch", "loss", "learning_rate", "grad_norm", "tokens", "seconds", "stop")
-KEPT_OF_A_RUN = (*COUNTERS, "scores", "best_step", "best_score")
+KEPT_OF_A_RUN = (*COUNTERS, "rate_factor", "scores", "best_step", "best_score")
 """What a run that goes on must know of what it did before."""
 MAY_CHANGE = {"save_every", "save_total_limit", "save_minutes", "stop_after_minutes"}
 """Keys of ``train`` that a run may go on with another value of: they decide when it saves and ends, and nothing that it computes."""
@@ -41,6 +44,7 @@ class Course:
     def __init__(self, job: Job, device: torch.device) -> None:
         self.job, self.run = job, Run(job.model)
         self.processes, self._device = Processes(device), device
+        self.guards = OnDuty(job, self.run, self.processes)
         self.watchers = [one for one in job.callbacks if one.everywhere or self.processes.first]
         self.epoch_steps = 0
         """Steps of an epoch; those of the whole run where epochs have no length."""
@@ -54,7 +58,7 @@ class Course:
         """Whether one of them hears of losses."""
         self._sums: list[Tensor] = []
         self._items: Tensor | float = 0.0
-        self._started = 0.0
+        self._started = self._since = 0.0
 
     @contextmanager
     def told(self) -> Iterator[None]:
@@ -74,8 +78,10 @@ class Course:
         """Tell the watchers that the first step comes."""
         run = self.run
         run.total_steps, self._started = total_steps, time.monotonic() - run.seconds
+        self._since = time.monotonic()
         tell(self.watchers, "fit_start", run)
         self._states()
+        self.guards.states()
 
     def before_step(self) -> None:
         """Let the job decide which weights need a gradient in the step that begins."""
@@ -103,28 +109,40 @@ class Course:
         # gradients are averaged over the processes, but the count is already that of all of them
         return total * self.processes.count / items, loss.outputs
 
-    def before_update(self, grad_norm: Any, learning_rate: float, scaled: bool = False) -> None:
-        """Note the step whose gradients are ready. One wait for the device.
+    def before_update(self, parts: Parts, grad_norm: Any, learning_rate: float) -> None:
+        """Note the step whose gradients are ready, and let the guards look at it. One wait for the device.
 
         Args:
+            parts: what a guard may take back to a checkpoint; with a scaler (fp16), updates whose gradients are not finite are skipped.
             grad_norm: before clipping.
-            learning_rate: of the encoder's weights in this step.
-            scaled: whether a scaler skips updates whose gradients are not finite (fp16).
+            learning_rate: of the encoder's weights in this step, as the schedule has it.
 
         Raises:
-            Diverged: the loss or the gradient left the finite numbers.
+            Diverged: the loss or the gradient left the finite numbers, and no guard knew what to do.
         """
         run, own = self.run, torch.stack(self._sums).sum(0)
         self._sums.clear()
         total, tokens = self.processes.summed(own).tolist()
-        run.loss, run.tokens = total / float(self._items), run.tokens + int(tokens)
-        run.grad_norm, run.learning_rate = float(grad_norm), learning_rate
-        if not math.isfinite(run.loss) or not (math.isfinite(run.grad_norm) or scaled):
-            raise Diverged(
-                f"at step {run.step + 1} the loss is {run.loss} and the norm of the gradient {run.grad_norm}",
-                "Training goes on only with finite numbers; this update was not made",
-                f"Lower train.learning_rate (it was {run.learning_rate:.2g} here), raise train.warmup, or set train.precision: fp32",
-            )
+        items, seconds = float(self._items), time.monotonic() - self._since
+        run.loss, run.tokens = total / items if items else math.nan, run.tokens + int(tokens)
+        run.grad_norm, run.learning_rate = float(grad_norm), learning_rate * run.rate_factor
+        seen = Seen(
+            step=run.step + 1,
+            total_steps=run.total_steps,
+            epoch_steps=self.epoch_steps,
+            loss=run.loss,
+            items=items,
+            grad_norm=run.grad_norm,
+            learning_rate=run.learning_rate,
+            seconds=seconds,
+            tokens=int(tokens),
+            scaled=parts.scaler is not None,
+            rows=self._rows,
+            gradients=lambda: layer_norms(self.job.model, self.job.head_weights),
+            folder=self.job.folder,
+        )
+        self.guards.before_update(seen, parts, self.watchers)
+        run.learning_rate, self._since = learning_rate * run.rate_factor, time.monotonic()
 
     def step_done(self, epoch: float) -> None:
         """Count a step, tell the watchers, and decide what comes after it: ``run.evaluate``, ``run.save``, ``run.stop``."""
@@ -145,8 +163,12 @@ class Course:
         run.stop, run.evaluate, run.save = self.processes.agreed(asked)
 
     def evaluate(self, model: nn.Module) -> None:
-        """Look at the validation rows, and have the first best score saved."""
-        run, job = self.run, self.job
+        """Look at the validation rows, and have the first best score saved.
+
+        Raises:
+            Diverged: a guard gave the run up.
+        """
+        run, job, begun = self.run, self.job, time.monotonic()
         run.evaluate = False
         run.scores = self.processes.agreed(job.evaluate(model) if self.processes.first else {})
         score, best = run.scores[job.best_by], run.best_score
@@ -154,12 +176,14 @@ class Course:
             run.best_score, run.best_step, run.save = score, run.step, True
         run.seconds = self._clock()
         tell(self.watchers, "evaluated", run)
+        self.guards.evaluated(self._evaluated(), self.watchers)
         self.agree()
         run.save = run.save or bool(run.stop)
+        self._since += time.monotonic() - begun
 
     def save(self, parts: Parts, more: Callable[[Path], None] = lambda half: None) -> None:
         """Write a checkpoint after this step, with the streams of randomness of every process."""
-        run, job = self.run, self.job
+        run, job, begun = self.run, self.job, time.monotonic()
         run.save = False
         chance = self.processes.gathered(chance_state(self._device))
         if self.processes.first:
@@ -167,6 +191,7 @@ class Course:
             prune(job.folder, job.settings.save_total_limit, run.best_step)
             tell(self.watchers, "saved", run)
         self.processes.wait()
+        self._since += time.monotonic() - begun
 
     def take_over(self, checkpoint: Path) -> bool:
         """Give the model, the counters and the callbacks what a checkpoint keeps of them.
@@ -188,6 +213,7 @@ class Course:
         for callback, state in zip(self.job.callbacks, kept["callbacks"], strict=True):
             if state:
                 callback.restore(state)
+        self.guards.restore(kept["guards"])
         return bool(run.stop) or run.step >= run.total_steps
 
     def put_chance_back(self, checkpoint: Path) -> None:
@@ -204,7 +230,8 @@ class Course:
         asked = {"stop": ""} if run.stop in WORDS.values() else {}  # of that process alone
         kept = {name: getattr(run, name) for name in KEPT_OF_A_RUN} | plain | asked
         guests = {"guests": [exported(guest) for guest in self.guests]} if self.guests else {}
-        return {**kept, "stream": self.position(), "callbacks": self._states(), **guests, "identity": self._identity()}
+        own = {"callbacks": self._states(), "guards": self.guards.states(), **guests}
+        return {**kept, "stream": self.position(), **own, "identity": self._identity()}
 
     def _states(self) -> list[dict[str, Any]]:
         """What each callback must remember.
@@ -219,9 +246,35 @@ class Course:
         job = self.job
         settings = {f"train.{name}": value for name, value in job.settings.model_dump(mode="json", exclude=MAY_CHANGE).items()}
         rows = {} if job.stream else {"training rows": len(job.pieces)}
-        own = {**settings, **rows, "processes": self.processes.count, "seed of training": job.seed, **job.identity}
+        guards = {
+            f"guards.{guard}.{name}": value for guard, one in job.guards.items() for name, value in one.model_dump(mode="json").items()
+        }
+        own = {**settings, **guards, **rows, "processes": self.processes.count, "seed of training": job.seed, **job.identity}
         found: dict[str, Any] = json.loads(json.dumps(own))
         return found
+
+    def _rows(self) -> list[str]:
+        """The rows of the step at hand, of all processes."""
+        job, settings = self.job, self.job.settings
+        if job.stream:
+            return []
+        micro = settings.accumulate * self.processes.count
+        epoch, step = divmod(self.run.step, self.epoch_steps)
+        return [job.place(piece) for batch in job.order(epoch)[step * micro : (step + 1) * micro] for piece in batch]
+
+    def _evaluated(self) -> Evaluated:
+        run, job = self.run, self.job
+        return Evaluated(
+            step=run.step,
+            total_steps=run.total_steps,
+            epoch=run.epoch,
+            scores=run.scores,
+            best_by=job.best_by,
+            higher_is_better=job.higher_is_better,
+            best_score=run.best_score,
+            best_step=run.best_step,
+            same_loss=job.same_loss,
+        )
 
     def _clock(self) -> float:
         """Seconds that the run has taken, those before a resume included."""

@@ -94,6 +94,13 @@ class _Trainer(Trainer):
         self.grad_norm = super()._get_grad_norm(model, grad_norm=grad_norm)  # type: ignore[no-untyped-call]
         return self.grad_norm
 
+    def scheduled_rate(self) -> float:
+        """The learning rate as the schedule has it."""
+        return super()._get_learning_rate()
+
+    def _get_learning_rate(self) -> float:
+        return self.scheduled_rate() * self.course.run.rate_factor
+
     def _evaluate(self, trial: Any, ignore_keys_for_eval: Any, skip_scheduler: bool = False) -> dict[str, float]:
         course, run, control = self.course, self.course.run, self.control
         control.should_evaluate = False  # or the end of the epoch would look again
@@ -158,7 +165,12 @@ class _Bridge(TrainerCallback):
         self.course.before_step()
 
     def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        self.course.before_update(self.trainer.grad_norm, self.trainer._get_learning_rate(), scaled=args.fp16)
+        self.course.before_update(self.trainer._parts(), self.trainer.grad_norm, self.trainer.scheduled_rate())
+
+    def on_optimizer_step(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        parts = self.trainer._parts()
+        if self.course.guards.after_update(parts) and self.trainer.accelerator.optimizer_step_was_skipped:
+            parts.schedule.step()  # the Trainer does it only where the scaler let the optimizer work
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         run, streamed = self.run, self.trainer.streamed

@@ -24,7 +24,7 @@ from tunewright.train.share import Collated, Pieces, Share, StreamShare, micro_r
 
 
 def updates(
-    course: Course, accelerator: Accelerator, model: nn.Module, optimizer: Any, schedule: Any, steps: Iterable[tuple[float, Any]]
+    course: Course, accelerator: Accelerator, model: nn.Module, parts: Parts, steps: Iterable[tuple[float, Any]]
 ) -> Iterator[float]:
     """The loop: one update for each step, which is yielded when it is done, as the epochs that are over by then."""
     clip = course.job.settings.clip or math.inf
@@ -37,11 +37,11 @@ def updates(
                 loss, _ = course.loss(model, send_to_device(batch, accelerator.device), items)
                 accelerator.backward(loss)
         norm = accelerator.clip_grad_norm_(model.parameters(), clip)
-        course.before_update(norm, schedule.get_last_lr()[0], scaled=accelerator.scaler is not None)
-        optimizer.step()
-        if not accelerator.optimizer_step_was_skipped:
-            schedule.step()
-        optimizer.zero_grad()
+        course.before_update(parts, norm, parts.schedule.get_last_lr()[0])
+        parts.optimizer.step()
+        if course.guards.after_update(parts) or not accelerator.optimizer_step_was_skipped:
+            parts.schedule.step()
+        parts.optimizer.zero_grad()
         yield epoch
 
 
@@ -88,7 +88,7 @@ def _drive(course: Course, accelerator: Accelerator, share: Share | StreamShare,
         steps = steps_of(share, Collated(job.collate, job.pieces[0]), Pieces(job.pieces), run.step)
     if job.resume:
         course.put_chance_back(job.resume)
-    for epoch in updates(course, accelerator, model, optimizer, schedule, steps):
+    for epoch in updates(course, accelerator, model, parts, steps):
         course.step_done(epoch)
         if run.evaluate:
             course.evaluate(job.model)

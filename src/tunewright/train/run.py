@@ -13,11 +13,12 @@ from tunewright.core.config import Config
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from tunewright.train.guards.base import Guard
     from tunewright.train.settings import TrainSettings
 
 Batch = Mapping[str, "Tensor"]
 Piece = Mapping[str, Any]
-Event = Literal["fit_start", "step_end", "evaluated", "saved", "fit_end"]
+Event = Literal["fit_start", "sighted", "step_end", "evaluated", "saved", "fit_end"]
 
 
 class Loss(NamedTuple):
@@ -65,6 +66,22 @@ class Criterion(Config):
         raise NotImplementedError
 
 
+class Sighted(NamedTuple):
+    """What a guard saw, and what was done about it."""
+
+    guard: str
+    step: int
+    """The step that was looked at, or after which the validation rows were."""
+    message: str
+    remedy: str
+    verdict: str
+    """``go``, ``skip``, ``lower``, ``restore``, ``end`` or ``fail``."""
+    factor: float
+    """What every learning rate is multiplied by from now on; 1 where nothing is lowered."""
+    rows: tuple[str, ...]
+    """The rows that it is about, where it is about some."""
+
+
 @dataclass
 class Run:
     """Everything a callback may read, and what it may ask for: ``stop``, ``evaluate``, ``save``."""
@@ -87,6 +104,10 @@ class Run:
     """Of the last evaluation on the validation rows."""
     best_step: int | None = None
     best_score: float | None = None
+    rate_factor: float = 1.0
+    """What guards have multiplied every learning rate by."""
+    sighted: tuple[Sighted, ...] = ()
+    """What guards saw last."""
     resumed_at: int = 0
     """The step of the checkpoint from which the run went on; 0 for a fresh one."""
     stop: str = ""
@@ -111,6 +132,9 @@ class Callback(Config):
 
     def fit_start(self, run: Run) -> None:
         """Before the first step; after a checkpoint was loaded, when there is one."""
+
+    def sighted(self, run: Run) -> None:
+        """After guards saw something (``run.sighted``): before the update of a step, or after a look at the validation rows."""
 
     def step_end(self, run: Run) -> None:
         """After each optimizer step."""
@@ -158,6 +182,12 @@ class Job:
     """The checkpoint to go on from."""
     stream: Stream | None = None
     """In the place of ``pieces`` and ``order``: rows that come as they are read. Needs ``settings.max_steps``."""
+    guards: Mapping[str, Guard] = field(default_factory=dict)
+    """Who looks at each step, by name, in their order."""
+    place: Callable[[int], str] = str
+    """The number of a piece -> what a person calls its row."""
+    same_loss: str = ""
+    """The score on the validation rows that is the training loss, in the same unit; empty where there is none."""
     identity: Mapping[str, Any] = field(default_factory=dict)
     """Settings and fingerprints by name, plain values, that must be the same when a run goes on from a checkpoint."""
 

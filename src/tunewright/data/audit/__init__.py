@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tunewright.core.registry import Registry
 
@@ -57,18 +56,6 @@ RULES: Registry[Rule] = Registry(
         "covariate-shift": "tunewright.data.audit.shift:CovariateShift",
     },
 )
-
-
-def settings_of(wanted: bool | Mapping[str, Any]) -> dict[str, Any]:
-    """What a rule's class reads, of what stands in ``data.rules``: to give settings is to have the rule, unless ``enabled: false`` is one.
-
-    >>> settings_of({"threshold": 0.9})
-    {'enabled': True, 'threshold': 0.9}
-    """
-    if isinstance(wanted, bool):
-        return {"enabled": wanted}
-    return {"enabled": True, **wanted} if wanted else {}
-
 
 RULES_VERSION = 3
 """Raised when a rule finds other rows or mends them otherwise than before: datasets then get a new version."""

@@ -17,7 +17,8 @@ from tunewright.core.errors import DataRefused, UserError
 from tunewright.core.folder import file_hash
 from tunewright.core.own_code import load, quoted
 from tunewright.core.schema import Finding, Numbers, Place, Policy
-from tunewright.data.audit import RULES, settings_of
+from tunewright.core.switches import settings_of
+from tunewright.data.audit import RULES
 from tunewright.data.audit.base import Hit, Looked, Rule, Services
 from tunewright.data.shelf import only, replaced
 from tunewright.tasks import TASKS

@@ -24,6 +24,11 @@ class Journal(Callback):
             self._event("resumed", run)
         self._stream = self.path.open("a", encoding="utf-8")
 
+    def sighted(self, run: Run) -> None:
+        for one in run.sighted:
+            line = {"event": "guard", **one._asdict(), "rows": list(one.rows), "seconds": round(run.seconds, 3)}
+            append_line(self.path, line)
+
     def step_end(self, run: Run) -> None:
         import psutil
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from tunewright.core.registry import Registry
+from tunewright.core.switches import settings_of
 
 if TYPE_CHECKING:
     from tunewright.train.guards.base import Guard
@@ -12,8 +14,8 @@ if TYPE_CHECKING:
 GUARDS: Registry[Guard] = Registry(
     "guard",
     {
-        "not-finite": "tunewright.train.guards.not_finite:NotFinite",
         "nothing-to-learn": "tunewright.train.guards.labels:NothingToLearn",
+        "not-finite": "tunewright.train.guards.not_finite:NotFinite",
         "exploding-gradients": "tunewright.train.guards.gradients:ExplodingGradients",
         "vanishing-gradients": "tunewright.train.guards.gradients:VanishingGradients",
         "dead-head": "tunewright.train.guards.gradients:DeadHead",
@@ -28,3 +30,13 @@ GUARDS: Registry[Guard] = Registry(
     },
 )
 """In the order in which they look; the first that acts on a step decides what becomes of it."""
+
+
+def chosen(wanted: Mapping[str, bool | Mapping[str, Any]]) -> dict[str, Guard]:
+    """The guards that watch a run, by name.
+
+    Args:
+        wanted: ``guards`` of a recipe; those that it does not name are on.
+    """
+    every = {name: GUARDS.get(name).read(settings_of(wanted.get(name, {}))) for name in GUARDS.places()}
+    return {name: guard for name, guard in every.items() if guard.enabled}

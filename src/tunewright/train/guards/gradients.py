@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from pydantic import Field, PrivateAttr
 
-from tunewright.train.guards.base import Guard, Seen, Sighting, Verdict
+from tunewright.train.guards.base import HEAD, Guard, Seen, Sighting, Verdict
 
 
 class ExplodingGradients(Guard):
@@ -34,7 +34,7 @@ class ExplodingGradients(Guard):
         self._norms = [*self._norms, seen.grad_norm][-self.window :]
         if seen.grad_norm <= self.factor * usual:
             return None
-        return Sighting(f"the norm of the gradient is {seen.grad_norm:.3g}, where {usual:.3g} was usual", Verdict("skip"))
+        return Sighting(f"the norm of the gradient is {seen.grad_norm:.3g}, where {usual:.3g} was usual", Verdict("skip"), seen.rows())
 
 
 class VanishingGradients(Guard):
@@ -56,7 +56,7 @@ class VanishingGradients(Guard):
     def step(self, seen: Seen) -> Sighting | None:
         if seen.step % self.every:
             return None
-        norms = {name: norm for name, norm in seen.gradients().items() if name not in seen.head}
+        norms = {name: norm for name, norm in seen.gradients().items() if name != HEAD}
         small = _below(norms, self.share)
         self._left_out = {name: self._left_out.get(name, 0) + 1 for name in small}
         quiet = [name for name, count in self._left_out.items() if count == self.looks]
@@ -79,9 +79,7 @@ class DeadHead(Guard):
     def step(self, seen: Seen) -> Sighting | None:
         if seen.step != 1 and seen.step % self.every:
             return None
-        norms = seen.gradients()
-        head = [norms[name] for name in seen.head if name in norms]
-        if not head or any(norm > 0 or math.isnan(norm) for norm in head):
+        if seen.gradients().get(HEAD, 1.0) != 0:  # a model without a head has none to lose
             return None
         return Sighting("no gradient reaches the head")
 

@@ -9,6 +9,7 @@ class NothingToLearn(Guard):
     """A step has no labelled item at all: every label is masked, or cut off."""
 
     action: Action = "adjust"
+    """``tell`` and ``adjust`` leave the update out, because there is nothing to make it of; ``stop`` ends the run too."""
 
     symptom: ClassVar = "no labelled item in a step"
     means: ClassVar = "rows whose labels are all masked, or lie beyond model.max_tokens"

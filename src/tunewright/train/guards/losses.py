@@ -26,7 +26,7 @@ class RateTooHigh(Guard):
 
     symptom: ClassVar = "a loss above its first value"
     means: ClassVar = "a learning rate that is too high, or a warm-up that is too short"
-    remedy: ClassVar = "Lower train.learning_rate (tunewright tune lr finds one) or raise train.warmup"
+    remedy: ClassVar = "Lower train.learning_rate or raise train.warmup"
     adjusts: ClassVar = "halves every learning rate for the rest of the run"
 
     _first: list[float] = PrivateAttr(default_factory=list)
@@ -60,7 +60,7 @@ class StalledLoss(Guard):
     means: ClassVar = (
         "a learning rate that is too low or too high, a part of the model that is frozen by mistake, or labels without a pattern"
     )
-    remedy: ClassVar = "Try tunewright tune lr; look at the labels (tunewright review labels); or train for fewer steps"
+    remedy: ClassVar = "Try another train.learning_rate; look at the labels (tunewright review labels); or train for fewer steps"
 
     _sum: float = PrivateAttr(0.0)
     _count: int = PrivateAttr(0)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from pathlib import Path
 from statistics import median
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from pydantic import Field, PrivateAttr
 
@@ -47,6 +46,10 @@ class Slow(Guard):
         self._last = []
         return Sighting(f"{1 / now:,.0f} tokens a second, where {1 / usual:,.0f} were usual")
 
+    def state(self) -> dict[str, Any]:
+        """Nothing: a run that goes on does so in another process, perhaps on another machine."""
+        return {}
+
 
 class GrowingMemory(Guard):
     """The memory of the process goes on growing."""
@@ -80,6 +83,10 @@ class GrowingMemory(Guard):
         was, self._warm = self._warm, now
         return Sighting(f"{now / 1e9:.2f} GB in use, {was / 1e9:.2f} GB a while ago")
 
+    def state(self) -> dict[str, Any]:
+        """Nothing: a run that goes on does so in another process, perhaps on another machine."""
+        return {}
+
 
 class FullDisk(Guard):
     """The disk that takes the checkpoints is nearly full."""
@@ -92,14 +99,9 @@ class FullDisk(Guard):
     remedy: ClassVar = "Make room, or lower train.save_total_limit"
     alone: ClassVar = True
 
-    _folder: str = PrivateAttr(".")
-
-    def watch(self, folder: Path) -> None:
-        """Look at the disk of this folder."""
-        self._folder = str(folder)
-
     def step(self, seen: Seen) -> Sighting | None:
         if seen.step != 1 and seen.step % WARM:
             return None
-        free = shutil.disk_usage(self._folder).free
-        return Sighting(f"{free / 1e9:.2f} GB are free in {self._folder}") if free < self.least_bytes else None
+        place = next(one for one in (seen.folder, *seen.folder.absolute().parents) if one.exists())
+        free = shutil.disk_usage(place).free
+        return Sighting(f"{free / 1e9:.2f} GB are free in {place}") if free < self.least_bytes else None

@@ -1,20 +1,21 @@
 from __future__ import annotations
 
 import math
-from typing import ClassVar
+from typing import ClassVar, Self
 
-from pydantic import Field, PrivateAttr
+from pydantic import Field, PrivateAttr, model_validator
 
 from tunewright.train.guards.base import Action, Guard, Seen, Sighting, Verdict
-
-MOST_NAMED = 32
 
 
 class NotFinite(Guard):
     """The loss or a gradient is no finite number (NaN, infinity). The update is never made."""
 
     action: Action = "adjust"
-    quiet: int = 0
+    """The update is left out in any case. ``tell`` goes on so for ever; ``adjust`` goes back to a checkpoint, and gives up at last;
+    ``stop`` ends the run at the first such step, with exit status 4."""
+    quiet: int = Field(0, ge=0)
+    """Steps after which the same is told again on the screen, at the earliest."""
     in_a_row: int = Field(3, ge=1)
     """Steps in a row that are skipped; the next such step takes the run back to its last checkpoint, with lower rates."""
     most: int = Field(10, ge=1)
@@ -26,7 +27,9 @@ class NotFinite(Guard):
     means: ClassVar = (
         "a learning rate that is too high, numbers too large for the precision, or rows that break the loss (an empty text, a wrong label)"
     )
-    remedy: ClassVar = "Look at the rows that are named; lower train.learning_rate, raise train.warmup, or set train.precision: fp32"
+    remedy: ClassVar = (
+        "Look at the rows of the step (events.jsonl); lower train.learning_rate, raise train.warmup, or set train.precision: fp32"
+    )
     adjusts: ClassVar = "skips the update; after several in a row goes back to the last checkpoint with half the rate; gives up at last"
 
     _row: int = PrivateAttr(0)
@@ -37,11 +40,14 @@ class NotFinite(Guard):
             self._row = 0
             return None
         self._row, self._all = self._row + 1, self._all + 1
-        rows = list(seen.rows())
-        more = f" and {len(rows) - MOST_NAMED} more" if len(rows) > MOST_NAMED else ""
-        of = f"; training rows of the batch: {', '.join(map(str, rows[:MOST_NAMED]))}{more}" if rows else ""
-        told = f"the loss is {seen.loss:g} and the norm of the gradient {seen.grad_norm:g} at a rate of {seen.learning_rate:.2g}{of}"
-        return Sighting(told, self._verdict())
+        told = f"the loss is {seen.loss:g} and the norm of the gradient {seen.grad_norm:g} at a learning rate of {seen.learning_rate:.2g}"
+        return Sighting(told, self._verdict(), seen.rows())
+
+    @model_validator(mode="after")
+    def _always_looks(self) -> Self:
+        if not self.enabled:
+            raise ValueError("an update without finite numbers is never made: use action: stop to end the run at the first one")
+        return self
 
     def _verdict(self) -> Verdict:
         if self._all > self.most:

@@ -13,7 +13,7 @@ from tunewright.train.guards.base import Evaluated, Guard, Seen, Sighting, Verdi
 LAST = 50
 """Steps whose mean is the training loss at an evaluation."""
 LOSS = "log_loss"
-"""The score that is a loss in the same unit as the training loss, where a task has it."""
+"""The score that shows overfitting first, where a task has it."""
 
 
 class Overfitting(Guard):
@@ -32,7 +32,7 @@ class Overfitting(Guard):
     adjusts: ClassVar = "ends the run; the best checkpoint is served"
 
     _losses: list[float] = PrivateAttr(default_factory=list)
-    _before: list[tuple[float, float]] = PrivateAttr(default_factory=list)
+    _before: list[list[float]] = PrivateAttr(default_factory=list)
 
     def step(self, seen: Seen) -> Sighting | None:
         self._losses = [*self._losses, seen.loss][-LAST:]
@@ -43,7 +43,7 @@ class Overfitting(Guard):
         if not self._losses or not math.isfinite(seen.scores[name]):
             return None
         training, held_out = fmean(self._losses), sign * seen.scores[name]
-        self._before = [*self._before, (training, held_out)][-self.looks - 1 :]
+        self._before = [*self._before, [training, held_out]][-self.looks - 1 :]
         pairs = list(zip(self._before, self._before[1:], strict=False))
         worse = all(now[0] < was[0] and now[1] > was[1] + self.least * abs(was[1]) for was, now in pairs)
         if len(pairs) < self.looks or not worse:
@@ -72,9 +72,9 @@ class TooGood(Guard):
         return None
 
     def evaluated(self, seen: Evaluated) -> Sighting | None:
-        if LOSS not in seen.scores or len(self._losses) < 10 or seen.epoch < 1:
+        if seen.same_loss not in seen.scores or len(self._losses) < 10 or seen.epoch < 1:
             return None
-        training, held_out = fmean(self._losses), seen.scores[LOSS]
+        training, held_out = fmean(self._losses), seen.scores[seen.same_loss]
         if training < self.least or held_out >= self.share * training:
             return None
         return Sighting(f"the validation loss is {held_out:.3g}, the training loss {training:.3g}")
