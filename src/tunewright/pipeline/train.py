@@ -346,7 +346,7 @@ def job_of(
 
 
 def _identity(plan: Plan) -> dict[str, Any]:
-    """What a run must go on with: every setting that decides what it computes, and the data. The engine adds those of ``train`` and ``guards``."""
+    """What a run must go on with: every setting that decides what it computes, and the data. The engine adds ``train`` and ``guards``."""
     told = plan.recipe.model_dump(mode="json", exclude={"name", "output_dir", "trackers", "train", "guards"})
     return {**flat(told), "fingerprint of the data": plan.dataset.fingerprint}
 

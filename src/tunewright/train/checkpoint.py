@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -199,11 +199,14 @@ def latest_sound(root: Path, most: int) -> Path | None:
     from safetensors.torch import load_file
 
     for folder in reversed(finished(root)):
-        if step_of(folder) <= most and is_whole(folder):
-            weights = load_file(folder / WEIGHTS, device="cpu").values()
-            if all(bool(weight.isfinite().all()) for weight in weights if weight.is_floating_point()):
-                return folder
+        if step_of(folder) <= most and is_whole(folder) and are_finite(load_file(folder / WEIGHTS, device="cpu").values()):
+            return folder
     return None
+
+
+def are_finite(weights: Iterable[Tensor]) -> bool:
+    """Whether there is no NaN and no infinity in any of them."""
+    return all(bool(weight.isfinite().all()) for weight in weights if weight.is_floating_point())
 
 
 def prune(root: Path, keep: int, best_step: int | None) -> None:

@@ -18,7 +18,18 @@ from tunewright.core.folder import clear_halves
 from tunewright.train.callbacks.guests import exported, put_exported_back, wants_logs
 from tunewright.train.callbacks.signals import WORDS
 from tunewright.train.chance_state import chance_state, put_chance_back
-from tunewright.train.checkpoint import Parts, chance_of, load_weights, plain_state, progress_of, prune, put_back, same_run, write
+from tunewright.train.checkpoint import (
+    Parts,
+    are_finite,
+    chance_of,
+    load_weights,
+    plain_state,
+    progress_of,
+    prune,
+    put_back,
+    same_run,
+    write,
+)
 from tunewright.train.guards.base import Evaluated, Seen
 from tunewright.train.guards.duty import OnDuty
 from tunewright.train.guards.layers import layer_norms
@@ -155,6 +166,8 @@ class Course:
         every, last = settings.evaluate_every or self.epoch_steps, run.step >= run.total_steps
         run.evaluate = run.evaluate or last or run.step % every == 0
         run.save = run.save or last or bool(run.stop) or run.step % (settings.save_every or every) == 0
+        if (run.evaluate or run.save) and not last and not are_finite(self.job.model.parameters()):
+            run.evaluate, run.save = False, bool(run.stop)  # nothing to look at or to go back to: a guard may yet mend it
 
     def agree(self) -> None:
         """What the callbacks of the first process ask for, asked for in all of them."""
@@ -207,6 +220,7 @@ class Course:
         load_weights(self.job.model, checkpoint)
         for name in KEPT_OF_A_RUN:
             setattr(run, name, kept[name])
+        run.loss, run.grad_norm = (math.nan if value is None else value for value in (run.loss, run.grad_norm))
         run.resumed_at, self.resumed_position = run.step, kept["stream"]
         for guest, state in zip(self.guests, kept.get("guests", ()), strict=True):
             put_exported_back(guest, state)
@@ -226,7 +240,7 @@ class Course:
 
     def _progress(self) -> dict[str, Any]:
         run = self.run
-        plain = {name: in_json(getattr(run, name)) for name in ("scores", "best_score", "grad_norm")}
+        plain = {name: in_json(getattr(run, name)) for name in ("scores", "best_score", "loss", "grad_norm")}
         asked = {"stop": ""} if run.stop in WORDS.values() else {}  # of that process alone
         kept = {name: getattr(run, name) for name in KEPT_OF_A_RUN} | plain | asked
         guests = {"guests": [exported(guest) for guest in self.guests]} if self.guests else {}

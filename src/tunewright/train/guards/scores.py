@@ -10,8 +10,8 @@ from pydantic import Field, PrivateAttr
 
 from tunewright.train.guards.base import Evaluated, Guard, Seen, Sighting, Verdict
 
-LAST = 50
-"""Steps whose mean is the training loss at an evaluation."""
+LAST, FEW = 50, 10
+"""Steps whose mean is the training loss at an evaluation: to see it fall, and to see where it is."""
 LOSS = "log_loss"
 """The score that shows overfitting first, where a task has it."""
 
@@ -68,11 +68,11 @@ class TooGood(Guard):
     _losses: list[float] = PrivateAttr(default_factory=list)
 
     def step(self, seen: Seen) -> Sighting | None:
-        self._losses = [*self._losses, seen.loss][-LAST:]
+        self._losses = [*self._losses, seen.loss][-FEW:]
         return None
 
     def evaluated(self, seen: Evaluated) -> Sighting | None:
-        if seen.same_loss not in seen.scores or len(self._losses) < 10 or seen.epoch < 1:
+        if seen.same_loss not in seen.scores or len(self._losses) < FEW or seen.epoch < 1:
             return None
         training, held_out = fmean(self._losses), seen.scores[seen.same_loss]
         if training < self.least or held_out >= self.share * training:
