@@ -35,6 +35,7 @@ from tunewright.tasks.text_classification import TextClassification
 from tunewright.train import ENGINES
 from tunewright.train.callbacks.early_stop import EarlyStop
 from tunewright.train.checkpoint import finished, step_of
+from tunewright.train.guards import GUARDS
 from tunewright.train.run import Callback, Run
 
 FEWEST_KEYS = 50
@@ -923,6 +924,18 @@ def wandb_mode(lab: Lab) -> None:
     assert wandb_asked(lab, "mode", mode="online") == ["online"] != wandb_asked(lab, "mode") == ["offline"]
 
 
+def guards(lab: Lab) -> None:
+    usual, other = lab.job().guards, lab.job(guards={"slow": False, "overfitting": {"looks": 3, "action": "stop"}}).guards
+    assert set(usual) == set(GUARDS.places()) == {*other, "slow"}
+    assert (other["overfitting"].looks, other["overfitting"].action) == (3, "stop") and usual["overfitting"].action == "tell"
+    told = lab.story(guards={"full-disk": {"least_bytes": 1 << 60, "action": "stop"}})
+    assert told.run.stop.startswith("full-disk") and told.run.step == 1 < lab.story().run.step
+    with pytest.raises(BadConfig, match=r"guards.overfiting: no guard is called 'overfiting'. Did you mean 'overfitting'"):
+        lab.recipe({"guards": {"overfiting": False}})
+    with pytest.raises(BadConfig, match=r"guards.slow.facter: unknown key; did you mean 'factor'"):
+        lab.recipe({"guards": {"slow": {"facter": 2}}})
+
+
 def seed(lab: Lab) -> None:
     one, other = lab.job(seed=1), lab.job(seed=2)
     assert one.seed != other.seed and one.order(0) != other.order(0)
@@ -997,6 +1010,7 @@ CHECKS: dict[str, Callable[[Lab], None]] = {
     "criterion.cross-entropy.smoothing": smoothing,
     "criterion.huber.delta": delta,
     "criterion.binary-cross-entropy.positive_weight": positive_weight,
+    "guards": guards,
     "train.engine": engine,
     "train.epochs": epochs,
     "train.max_steps": train_max_steps,

@@ -214,7 +214,7 @@ def _trial(plan: Plan, model: nn.Module, steps: list[list[list[int]]], costs: An
     settings = recipe.train.model_copy(update={"max_steps": len(watch.run), "evaluate_every": NEVER, "save_every": NEVER})
     usual = job_of(scratch, few, built, lambda _: {}, None, frozen=frozen)
     watchers = [Journal(path=scratch / "events.jsonl"), watch]
-    job = replace(usual, order=lambda epoch: micro, settings=settings, callbacks=watchers, folder=scratch, stream=None)
+    job = replace(usual, order=lambda epoch: micro, settings=settings, callbacks=watchers, guards={}, folder=scratch, stream=None)
     with suppress(_Enough):
         engine(recipe.train.engine)(job)
     scores, began = scorer(few, frozen), time.perf_counter()

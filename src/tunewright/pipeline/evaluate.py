@@ -67,6 +67,7 @@ def evaluate(run: Path, command: str) -> dict[str, Any]:
     metrics["baselines"] = _baselines(predictor, dataset, recipe, asked)
     metrics["excluded"] = {"test_without_label": facts.get("test_without_label", 0), "never_trained": facts.get("never_trained", {})}
     speed = {"predict_rows_per_second": round(len(asked["test"][0]) / seconds, 2), "evaluate_seconds": round(time.monotonic() - began, 2)}
+    metrics |= {"guards": kept["guards"]} if "guards" in kept else {}
     metrics["efficiency"] = {**kept.get("efficiency", {}), **speed}
     metrics["proof"] = kept.get("proof", {"not_measured": "the model was not proved when it was saved"})
     write_json(run / "data.json", facts)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tunewright.core.folder import read_lines
 from tunewright.core.schema import Place, Row
 from tunewright.pipeline.recipe import Recipe
 from tunewright.train.criteria import CRITERIA
@@ -26,6 +28,16 @@ def guarded(recipe: Recipe, rows: Sequence[Row], encoded: EncodedRows) -> dict[s
     plain = recipe.criterion == CRITERIA.build("cross-entropy")  # smoothed, it is no measure of what validation rows measure
     same_loss = "log_loss" if plain and recipe.task.gold == "label" else ""
     return {"guards": chosen(recipe.guards), "place": Places(rows, encoded).of_piece, "same_loss": same_loss}
+
+
+def sightings(run: Path) -> dict[str, dict[str, int]]:
+    """What the guards of a run saw, for ``metrics.json``: guard -> verdict -> how many times; empty when nothing was seen."""
+    found: dict[str, dict[str, int]] = {}
+    for line in read_lines(run / "events.jsonl"):
+        if line["event"] == "guard":
+            verdicts = found.setdefault(line["guard"], {})
+            verdicts[line["verdict"]] = verdicts.get(line["verdict"], 0) + 1
+    return found
 
 
 class Places:

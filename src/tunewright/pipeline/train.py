@@ -19,7 +19,7 @@ from tunewright.pipeline import runs
 from tunewright.pipeline.ahead import Found, Measure, find_all
 from tunewright.pipeline.data import cache_folder, rows_of, truncation
 from tunewright.pipeline.frozen import frozen_states, plan_bytes
-from tunewright.pipeline.guarding import guarded
+from tunewright.pipeline.guarding import guarded, sightings
 from tunewright.pipeline.prepare import prepare
 from tunewright.pipeline.recipe import Recipe, read
 from tunewright.pipeline.resolve import Reasons, flat, max_tokens, resolve, written
@@ -248,6 +248,7 @@ def _ready(plan: Plan) -> Ready:
 def _fit_and_save(run: Path, plan: Plan, ready: Ready, checkpoint: Path | None) -> None:
     from tunewright.model.size import size_of
     from tunewright.train import engine
+    from tunewright.train.guards import chosen
 
     recipe, facts, built = plan.recipe, read_json(run / "data.json"), ready.built
     size = size_of(built.model)
@@ -264,6 +265,7 @@ def _fit_and_save(run: Path, plan: Plan, ready: Ready, checkpoint: Path | None) 
                 "pooling": recipe.model.pooling,
             },
             "data": {key: facts[key] for key in ("name", "version", "folder")} | {"fingerprint": plan.dataset.fingerprint},
+            "guards": list(chosen(recipe.guards)),
         },
     )
     say(
@@ -383,7 +385,8 @@ def _save_best(run: Path, plan: Plan, done: Run, ready: Ready) -> None:
         _give_its_name(run / name)
     place = next(name for name in runs.WEIGHTS if (run / name).is_file())
     weights = file_hash(run / place)
-    write_json(run / "metrics.json", {"efficiency": _efficiency(run, plan, done, ready), "proof": proof})
+    told = {"guards": sightings(run), "efficiency": _efficiency(run, plan, done, ready), "proof": proof}
+    write_json(run / "metrics.json", told)
     best = plan.recipe.train.best_by
     runs.update(
         run,

@@ -15,6 +15,7 @@ from tunewright.report.beside import put_together, sentence_encoder
 from tunewright.report.checklist import checklist
 from tunewright.report.evidence import NotMeasured, RowCount, Served, Truncation
 from tunewright.report.facts import Facts, read
+from tunewright.report.guards import acted
 from tunewright.report.task_parts import TaskPart, part_of
 from tunewright.report.verdict import verdict, worst_labels
 from tunewright.report.view import view_of
@@ -235,6 +236,8 @@ def _limits(facts: Facts, windows: bool) -> Iterator[str]:
     if isinstance(data.findings, list) and (still := [one for one in data.findings if one.is_open]):
         names = [f"{one.rule} ({plural(one.rows, 'row')})" for one in still]
         yield f"Left as found in the data: {joined(names)}."
+    if stepped_in := acted(facts):
+        yield stepped_in
     changed, sheets = data.corrected
     if sheets:
         yield f"{plural(changed, 'label')} were corrected by hand; its outputs were not reviewed by people, as far as this run records."

@@ -22,6 +22,8 @@ class Curve:
     """Step -> the finite validation scores there."""
     events: list[dict[str, Any]] = field(default_factory=list)
     """Everything else that happened (resumed, stopped, early_stop), in order."""
+    sightings: list[dict[str, Any]] = field(default_factory=list)
+    """What guards saw, in order."""
     saved: int = 0
     without_loss: int = 0
     """Steps whose loss was not a finite number."""
@@ -65,7 +67,8 @@ def read_curve(path: Path) -> Curve:
         loss=[float(one["loss"]) for one in good],
         lr=[float(one["lr"]) if _finite(one.get("lr")) else None for one in good],
         evaluated=evaluated,
-        events=[one for one in events if one.get("event") not in {"step", "evaluated", "saved"}],
+        events=[one for one in events if one.get("event") not in {"step", "evaluated", "saved", "guard"}],
+        sightings=[one for one in events if one.get("event") == "guard"],
         saved=sum(one.get("event") == "saved" for one in events),
         without_loss=len(by_step) - len(good),
         lines_lost=lines - len(events),

@@ -110,6 +110,8 @@ class Manifest(Fact):
     data: Maybe[DataVersion]
     model: Maybe[Model]
     served: Maybe[Served]
+    guards: Maybe[list[str]]
+    """Those that watched the training."""
     files: Maybe[dict[str, str]]
 
 

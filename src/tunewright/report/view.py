@@ -11,6 +11,7 @@ from markupsafe import Markup
 from tunewright.report import figures, findings, learning
 from tunewright.report.evidence import NotMeasured, RowCount, Split
 from tunewright.report.facts import Facts
+from tunewright.report.guards import GuardsPart, guards_part
 from tunewright.report.label_tables import ConfusionTable, LabelTable, confusion_table, label_table
 from tunewright.report.score_tables import ScoreTables, score_tables
 from tunewright.report.task_parts import TaskPart, part_of
@@ -63,6 +64,7 @@ class View:
     parts: list[tuple[str, str]]
     data: DataPart
     learning: LearningPart | None
+    guards: GuardsPart
     scores: ScoreTables
     confusion: ConfusionTable
     labels: LabelTable
@@ -79,6 +81,7 @@ def view_of(facts: Facts) -> View:
         parts=_parts(facts, own),
         data=_data(facts),
         learning=_learning(facts),
+        guards=guards_part(facts),
         scores=score_tables(facts),
         confusion=confusion_table(facts.metrics.confusion),
         labels=label_table(facts),

@@ -84,8 +84,8 @@ class StalledLoss(Guard):
 class Underfitting(Guard):
     """At the end of the run the loss is still near its first value."""
 
-    share: float = Field(0.7, gt=0, lt=1)
-    """Of the first loss; one above it at the end was hardly learned from."""
+    share: float = Field(0.85, gt=0, lt=1)
+    """Of the first loss; with one above it at the end, hardly anything was learned."""
 
     symptom: ClassVar = "a loss that is near its first value at the end"
     means: ClassVar = "too few steps, a learning rate that is too low, a method with too few weights, or labels without a pattern"
