@@ -1,4 +1,4 @@
-"""Writes the reference pages that the code can tell better than a person: the recipe, the commands, the audit rules.
+"""Writes the reference pages that the code can tell better than a person: the recipe, the commands, the audit rules, the guards.
 
 Run it with ``make docs``. A test compares the pages with what this file makes of the code.
 """
@@ -27,6 +27,8 @@ from tunewright.tasks import TASKS
 from tunewright.train import ENGINES
 from tunewright.train.callbacks import TRACKERS
 from tunewright.train.criteria import CRITERIA
+from tunewright.train.guards import GUARDS
+from tunewright.train.guards.base import Guard
 from tunewright.train.optimizers import OPTIMIZERS
 from tunewright.train.schedules import SCHEDULES
 
@@ -172,7 +174,7 @@ def _settings_of(name: str, rule: type[Rule]) -> list[str]:
     return ["", f"Settings, written `data.rules: {{{name}: {{<key>: <value>}}}}`:", "", *lines] if lines else []
 
 
-def _finds(rule: type[Rule]) -> str:
+def _finds(rule: type[Rule] | type[Guard]) -> str:
     return " ".join((rule.__doc__ or "").split())
 
 
@@ -189,7 +191,45 @@ def _on(rule: type[Rule]) -> bool:
     return bool(rule.model_fields["enabled"].default)
 
 
-PAGES = {"recipe.md": recipe_page, "commands.md": commands_page, "rules.md": rules_page}
+def guards_page() -> str:
+    """Every guard: its symptom, what that may mean, what to do, what it does when it may adjust, and its settings."""
+    text = [
+        "# The guards",
+        "",
+        NOTE,
+        "Guards look at each step after its gradients and before its update, and at each look at the validation rows, in this order. What they",
+        "see stands in `events.jsonl` and in the report, and on the screen with its remedy. Their `action` says what they may do about it:",
+        "`tell` it, `adjust` the run as the table says, or `stop` it. The first that acts on a step decides what becomes of it.",
+        "",
+        "```yaml",
+        "guards: {overfitting: {action: stop}, exploding-gradients: {action: adjust, factor: 20}, slow: false}",
+        "```",
+        "",
+        "All are on; `false` leaves one out. [Watch a training](../how-to/watch-a-training.md) says how to use them.",
+        "",
+        "| guard | symptom | what it may mean | remedy | `action` | `adjust` |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    guards = {name: GUARDS.get(name) for name in GUARDS.places()}
+    text += [
+        f"| [`{name}`](#{name}) | {_prose(guard.symptom)} | {_prose(guard.means)} | {_prose(guard.remedy)} | "
+        f"`{guard.model_fields['action'].default}` | {_prose(guard.adjusts or 'refused: it knows no cure')} |"
+        for name, guard in guards.items()
+    ]
+    text += ["", "## Every guard", "", "Settings that all have:", "", *_table(_fields(Guard, ""))]
+    for name, guard in guards.items():
+        own = [(path, field) for path, field in _fields(guard, "") if _differs(path, field)]
+        text += ["", f"## `{name}`", "", _finds(guard), "", *(_table(own) or ["No settings of its own."])]
+    return "\n".join(text) + "\n"
+
+
+def _differs(name: str, field: FieldInfo) -> bool:
+    """Whether a guard has this setting for itself, or means something else by it."""
+    usual = Guard.model_fields.get(name)
+    return usual is None or usual.description != field.description
+
+
+PAGES = {"recipe.md": recipe_page, "commands.md": commands_page, "rules.md": rules_page, "guards.md": guards_page}
 
 
 def _section(annotation: Any) -> type[BaseModel] | None:

@@ -95,7 +95,7 @@ class FullDisk(Guard):
     """Free bytes below which it is told."""
 
     symptom: ClassVar = "a disk that is nearly full"
-    means: ClassVar = "the next checkpoint may not fit; the run then goes on without one, and tells"
+    means: ClassVar = "the next checkpoint may not fit; the run then ends, and goes on from the one before once there is room"
     remedy: ClassVar = "Make room, or lower train.save_total_limit"
     alone: ClassVar = True
 
