@@ -26,10 +26,13 @@ from tunewright.core.errors import BadConfig, UserError
 from tunewright.core.folder import file_hash, write_json, write_text
 from tunewright.core.registry import Member, Registry
 from tunewright.pipeline import runs
+from tunewright.pipeline.job import job_of, scorer
+from tunewright.pipeline.make_plan import data_facts, make_plan
+from tunewright.pipeline.plan import Plan
 from tunewright.pipeline.prepare import prepare
 from tunewright.pipeline.recipe import Recipe, build, put
 from tunewright.pipeline.resolve import resolve, written
-from tunewright.pipeline.train import Plan, data_facts, job_of, make_plan, scorer, train
+from tunewright.pipeline.train import train
 from tunewright.tasks import TASKS
 from tunewright.tasks.text_classification import TextClassification
 from tunewright.train import ENGINES
@@ -700,12 +703,12 @@ def train_precision(lab: Lab) -> None:
     half, whole = (lab.story(**{"train.precision": kind}).losses[0] for kind in ("bf16", "fp32"))
     assert half != whole == pytest.approx(half, rel=0.05)
     from tunewright.model import device
-    from tunewright.pipeline import train as verb
+    from tunewright.pipeline import make_plan as planning
 
     for flag, wanted in (("avx512_bf16", "bf16"), ("avx2", "fp32")):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(
-                verb, "resolve", lambda recipe, base, task, tokens, where, folder: resolve(recipe, base, task, tokens, "cpu", folder)
+                planning, "resolve", lambda recipe, base, task, tokens, where, folder: resolve(recipe, base, task, tokens, "cpu", folder)
             )
             patch.setattr(device, "Path", lambda place, flag=flag: SimpleNamespace(read_text=lambda: f"flags : fpu {flag}"))
             assert lab.plan(**{"train.precision": "auto"}).recipe.train.precision == wanted
