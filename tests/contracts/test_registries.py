@@ -48,7 +48,8 @@ def test_it_loads_and_says_what_it_is(kind: str, name: str) -> None:
 
 @pytest.mark.parametrize(("kind", "name"), MEMBERS)
 def test_every_setting_says_what_it_does(kind: str, name: str) -> None:
-    silent = [field for field, info in REGISTRIES[kind].get(name).model_fields.items() if not (info.description or "").strip()]
+    member = REGISTRIES[kind].get(name)
+    silent = [field for field in member.model_fields if not member.meanings().get(field, "").strip()]
     assert not silent, f"{kind} {name} does not say what {silent} do"
 
 
@@ -91,7 +92,7 @@ def test_each_setting_of_a_recipe_says_what_it_does() -> None:
         nonlocal seen
         for name, info in owner.model_fields.items():
             seen += 1
-            if not (info.description or "").strip():
+            if not owner.meanings().get(name, "").strip():
                 silent.append(f"{path}{name}")
             if isinstance(info.annotation, type) and issubclass(info.annotation, Config):
                 look(info.annotation, f"{path}{name}.")

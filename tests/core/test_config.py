@@ -114,8 +114,16 @@ def test_settings_cannot_be_changed_afterwards() -> None:
         Inner().patience = 5  # type: ignore[misc]
 
 
-def test_docstrings_of_settings_are_their_descriptions() -> None:
-    assert Inner.model_fields["patience"].description == "How long."
+def test_texts_below_settings_are_their_descriptions_inherited_ones_too() -> None:
+    class Later(Inner):
+        after: int = 1
+        """Of the
+        second one."""
+        silent: int = 2
+
+    assert Later.meanings() == {"rate": "How fast.", "patience": "How long.", "after": "Of the\nsecond one."}
+    schema = Whole.model_json_schema()
+    assert schema["$defs"]["Inner"]["properties"]["patience"]["description"] == "How long."
 
 
 def test_state_is_the_private_attributes_and_comes_back() -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import types
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Annotated, Any, Self, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, ValidationError
+from pydantic_core import ErrorDetails, core_schema
 
 from tunewright.core.errors import BadConfig, Problem, nearest, short
 
@@ -15,7 +16,7 @@ from tunewright.core.errors import BadConfig, Problem, nearest, short
 class Config(BaseModel):
     """Frozen, typed, and closed: a key that is not a field is an error, never ignored."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     @classmethod
     def read(cls, values: Mapping[str, Any]) -> Self:
@@ -29,6 +30,26 @@ class Config(BaseModel):
         except ValidationError as error:
             raise BadConfig(list(_problems(error, cls))) from None
 
+    @classmethod
+    def meanings(cls) -> dict[str, str]:
+        """Setting -> what the text below it says of it; one without such a text is left out.
+
+        Read from the source when it is asked for: to do so whenever a class is made would take a third of what a refused recipe takes.
+        """
+        found: dict[str, str] = {}
+        for owner in reversed(cls.__mro__):
+            if issubclass(owner, Config) and owner is not Config:
+                found |= _texts_below(owner)
+        return {name: found[name] for name in cls.model_fields if name in found}
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        made = handler(schema)
+        properties = handler.resolve_ref_schema(made).get("properties", {})
+        for name, meaning in cls.meanings().items():
+            properties[name].setdefault("description", meaning)
+        return made
+
     def state(self) -> dict[str, Any]:
         """What a checkpoint must keep: the private attributes, by name."""
         return {name: getattr(self, name) for name in self.__private_attributes__}
@@ -37,6 +58,23 @@ class Config(BaseModel):
         """Put back what ``state`` gave."""
         for name in self.__private_attributes__:
             setattr(self, name, state[name])
+
+
+@cache
+def _texts_below(owner: type[Config]) -> dict[str, str]:
+    """Field of this very class -> the text that stands below it in the source."""
+    import ast
+    import inspect
+    import textwrap
+
+    (made,) = ast.parse(textwrap.dedent(inspect.getsource(owner))).body
+    assert isinstance(made, ast.ClassDef)
+    found = {}
+    for field, below in zip(made.body, made.body[1:], strict=False):
+        match field, below:
+            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
+                found[name] = inspect.cleandoc(text)
+    return found
 
 
 WHOLE = "(recipe)"
