@@ -3,8 +3,8 @@
 Usage: TUNEWRIGHT_DATA=... python -m benchmarks.estimates RESULT_JSON [RECIPE...] [--set KEY=VALUE]      (without recipes: recipes/*.yaml)
 
 A ratio of 1 is exact, below 1 the run took more than was estimated. A shipped recipe reads public sets below TUNEWRIGHT_DATA, or what its
-generator makes; any other is read where it says. Recipes are added to the result one by one, and one that stands there is measured anew. Give
-it a machine of its own: what else runs there while one of the two is timed moves the ratio, and the load before each is told beside it.
+generator makes; any other is read where it says. Recipes are added to the result one by one, and one that stands there is measured anew.
+Give it a machine of its own: what else runs there while one of the two is timed moves the ratio; the load before each is told beside it.
 """
 
 from __future__ import annotations
@@ -74,7 +74,8 @@ def table(found: dict[str, Any]) -> str:
     lines = [
         "# How close an estimate comes",
         "",
-        f"{found['day']}, {machine['cpu']}, {machine['cores']} cores, {machine['memory_bytes'] / 1e9:.0f} GB, {machine['gpu'] or 'no GPU'}. "
+        f"{found['day']}, {machine['cpu']}, {machine['cores']} cores, {machine['memory_bytes'] / 1e9:.0f} GB, "
+        f"{machine['gpu'] or 'no GPU'}. "
         "A ratio below 1: the run took more than was estimated. Load: before `check` and before `run`.",
         "",
         "| recipe | figure | estimate | real | ratio | load |",

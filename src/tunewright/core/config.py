@@ -81,8 +81,33 @@ WHOLE = "(recipe)"
 """The path of a problem that belongs to no single key."""
 
 
+WANTED = {
+    **dict.fromkeys(("int_parsing", "int_type", "int_from_float", "int_parsing_size"), "a whole number"),
+    **dict.fromkeys(("float_parsing", "float_type", "finite_number"), "a number"),
+    **dict.fromkeys(("bool_parsing", "bool_type"), "true or false"),
+    **dict.fromkeys(("string_type", "string_sub_type"), "a text"),
+    **dict.fromkeys(("model_type", "model_attributes_type", "dict_type", "mapping_type"), "a section with keys of its own"),
+    **dict.fromkeys(("tuple_type", "list_type"), "a list"),
+    "too_short": "a list of {min_length} at least",
+    "too_long": "a list of {max_length} at most",
+    "greater_than": "a number above {gt:g}",
+    "greater_than_equal": "a number from {ge:g} up",
+    "less_than": "a number below {lt:g}",
+    "less_than_equal": "a number of {le:g} at most",
+}
+"""What pydantic calls a mistake -> what was wanted instead, in our words."""
+NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+"""What a run or a dataset may be called: its folder has the same name."""
+LANGUAGE = r"^[a-z]{2,3}$"
+FORMS = {
+    NAME: "a name of letters, digits, '.', '_' and '-' that begins with a letter or a digit",
+    LANGUAGE: "a code of two or three letters, as en,",
+}
+"""Pattern of a text -> the same in words."""
+
+
 def _problems(error: ValidationError, owner: type[BaseModel]) -> Iterator[Problem]:
-    told: dict[str, list[str]] = {}
+    told, wanted, got = dict[str, list[str]](), dict[str, list[str]](), dict[str, str]()
     for item in error.errors():
         path = ".".join(_without_tags(item["loc"], owner)) or WHOLE
         inner = item.get("ctx", {}).get("error")
@@ -90,9 +115,26 @@ def _problems(error: ValidationError, owner: type[BaseModel]) -> Iterator[Proble
             for problem in inner.problems:
                 below = "" if problem.path == WHOLE else f".{problem.path}"
                 told.setdefault(path + below, []).append(problem.message)
+        elif one := _wanted(item):
+            wanted.setdefault(path, []).append(one)
+            told.setdefault(path, [])
+            got[path] = short(item["input"])
         else:
             told.setdefault(path, []).append(_message(item, owner, inner))
-    yield from (Problem(path, "; or: ".join(dict.fromkeys(messages))) for path, messages in told.items())
+    for path, messages in told.items():
+        if path in wanted:
+            messages = [f"{' or '.join(dict.fromkeys(wanted[path]))} was wanted (got {got[path]})", *messages]
+        yield Problem(path, "; or: ".join(dict.fromkeys(messages)))
+
+
+def _wanted(item: ErrorDetails) -> str:
+    """What a value should have been, where that is a kind of value; empty where more must be said."""
+    context = item.get("ctx", {})
+    if item["type"] == "literal_error":
+        return str(context["expected"]).replace("'", "")  # pydantic: 'auto', 'fp32' or 'bf16'
+    if item["type"] == "string_pattern_mismatch":
+        return FORMS.get(context["pattern"], f"a text of the form {context['pattern']}")
+    return WANTED.get(item["type"], "").format_map(context)
 
 
 def _message(item: ErrorDetails, owner: type[BaseModel], inner: object) -> str:
@@ -101,10 +143,6 @@ def _message(item: ErrorDetails, owner: type[BaseModel], inner: object) -> str:
         return "this key is needed"
     if kind == "extra_forbidden":
         return _unknown_key(item["loc"], owner)
-    if kind in {"model_type", "model_attributes_type", "dict_type"}:
-        return f"a section with keys of its own was wanted{got}"
-    if kind in {"tuple_type", "list_type"}:
-        return f"a list was wanted{got}"
     return item["msg"].removeprefix("Value error, ") + ("" if inner else got)
 
 

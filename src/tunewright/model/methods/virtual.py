@@ -25,7 +25,7 @@ def refused(name: str, head: str, settings: ModelSettings, longer: bool) -> str:
     """
     kind = TASK_TYPES.get(head.removeprefix("AutoModelFor"))
     if kind is None:
-        return f"method: {name} is not known for {head}: use method: lora"
+        return f"method: {name} is not known for this task: use method: lora"
     if longer and kind not in {"SEQ_CLS", *DECODERS}:
         return (
             f"method: {name} puts vectors before the tokens, and PEFT has no model that takes them off again for a task with an answer per "
