@@ -8,6 +8,7 @@ import multiprocessing
 import re
 from collections.abc import Callable, Iterator
 from datetime import date, timedelta
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
@@ -442,10 +443,10 @@ def method(lab: Lab) -> None:
     assert trained[0] < everything[0] and trained[1] == everything[1]
 
 
-def lora_layers(lab: Lab) -> None:
+def lora_layers(lab: Lab, method: str = "lora") -> None:
     changed = []
     for count in (1, None):
-        names = [name for name, weight in lab.built(lab.plan(method={"name": "lora", "layers": count})).model.named_parameters()
+        names = [name for name, weight in lab.built(lab.plan(method={"name": method, "layers": count})).model.named_parameters()
                  if weight.requires_grad and "lora_" in name]  # fmt: skip
         changed.append({name.partition(".layer.")[2][0] for name in names})
     assert changed == [{"1"}, {"0", "1"}]
@@ -995,6 +996,7 @@ CHECKS: dict[str, Callable[[Lab], None]] = {
     "method": method,
     **method_keys.CHECKS,
     "method.lora.layers": lora_layers,
+    "method.qlora.layers": partial(lora_layers, method="qlora"),
     "method.top-layers.k": top_layers_k,
     "criterion": criterion,
     "criterion.cross-entropy.smoothing": smoothing,

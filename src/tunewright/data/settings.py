@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import Field, PlainSerializer, WithJsonSchema, field_validator, model_validator
 
-from tunewright.core.config import Config
+from tunewright.core.config import NAME, Config
 from tunewright.core.errors import BadConfig, Problem, hint, short
 from tunewright.core.schema import SPLITS, Policy
 from tunewright.data.audit import RULES, settings_of
@@ -115,7 +115,7 @@ class DataSettings(Config):
     """``true``, or settings: training rows are read as they are needed, from a source that may be larger than memory and disk."""
     card: CardSettings = Field(default_factory=CardSettings)
     """What only people know of the rows, for the dataset's card."""
-    name: str | None = Field(None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    name: str | None = Field(None, pattern=NAME)
     """What the dataset is called; left out, it is named after its file."""
 
     @field_validator("source")

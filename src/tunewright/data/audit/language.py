@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
 
+from tunewright.core.config import LANGUAGE
 from tunewright.core.errors import UserError, hint
 from tunewright.data.audit.base import Hit, Looked, Rule, rows_word
 from tunewright.data.audit.pieces import evenly, picked, pieces_of, some
@@ -46,7 +47,7 @@ class WrongLanguage(Rule):
     remedy: ClassVar = "Translate the rows, keep them for a model of that language, or let them go"
     recipe: ClassVar = "data.policy.wrong-language: drop"
 
-    language: str | None = Field(None, pattern=r"^[a-z]{2,3}$")
+    language: str | None = Field(None, pattern=LANGUAGE)
     """The wanted language by its ISO 639 code, as ``en``; left out, the one that nearly all texts are in, if there is one."""
     min_letters: int = Field(30, ge=10)
     """Letters that a text must have before its language is judged; of letters that the other texts do not have at all, 4 are enough."""

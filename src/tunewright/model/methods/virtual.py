@@ -36,7 +36,7 @@ class VirtualTokens(Method):
     def refuses(self, head: str, settings: ModelSettings) -> str:
         name, kind = METHODS.name_of(self), TASK_TYPES.get(head.removeprefix("AutoModelFor"))
         if kind is None:
-            return f"method: {name} is not known for {head}: use method: lora"
+            return f"method: {name} is not known for this task: use method: lora"
         if self.longer and kind not in {"SEQ_CLS", *DECODERS}:
             return (
                 f"method: {name} puts vectors before the tokens, and PEFT has no model that takes them off again for a task with an answer "
