@@ -66,7 +66,8 @@ class WrongLanguage(Rule):
             wanted = next((code for code, share in shares.items() if share >= MAJORITY), None)
             if wanted is None and shares:
                 told = ", ".join(f"{_name(code)} ({100 * share:.0f} %)" for code, share in list(shares.items())[:4])
-                yield Hit(f"no language has most of the texts{where}: {told}, judged by {SAMPLE:,} of them at most", told_only=True)
+                message = f"no language has most of the texts{where}: {told}, judged by {SAMPLE:,} of them at most"
+                yield Hit(message, told_only=True, numbers={"languages": len(shares), "largest_share": max(shares.values())})
         judged, best = _others(column, wanted, self.min_letters) if wanted else (0, np.zeros(0, dtype=np.int16))
         names = {row: _name(_model().codes[best[row]]) for row in np.flatnonzero(best >= 0).tolist()}
         names = {**_in_other_letters(column, wanted, self.min_letters), **names}
@@ -83,7 +84,8 @@ class WrongLanguage(Rule):
         which = "" if self.language else ", as nearly all texts are" if wanted else " than nearly all texts are"
         so_many = f"; {judged:,} texts were long enough to judge their language" if wanted else ""
         message = f"{rows_word(len(rows))} whose text{where} {is_}{which}: {told}{so_many}"
-        yield Hit(message, rows, [f"the text is in {names[row]}, {others}" for row in rows.tolist()])
+        reasons = [f"the text is in {names[row]}, {others}" for row in rows.tolist()]
+        yield Hit(message, rows, reasons, numbers={"languages": len(counts), **({"rows_judged": judged} if wanted else {})})
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,14 @@ class Redacts(Rule):
             columns, redaction = {name: looked.rows[name] for name in holding}, self.redaction()
             fixed = Later(columns, rows, lambda name, piece: redact(piece, redaction, _before(looked, name)))
             message = f"{rows_word(len(rows))} with {self._what()}: {_told(kinds, totals)}{_beside(looked, holding)}{_locked(looked, rows)}"
-            yield Hit(message, rows, _reasons(flags[rows], kinds), removable=~looked.locked[rows], fixed=fixed)
+            yield Hit(
+                message,
+                rows,
+                _reasons(flags[rows], kinds),
+                removable=~looked.locked[rows],
+                fixed=fixed,
+                numbers=dict(zip(kinds, totals.tolist(), strict=True)),
+            )
 
     def _what(self) -> str:
         raise NotImplementedError
