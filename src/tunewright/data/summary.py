@@ -14,8 +14,8 @@ import pyarrow.compute as pc
 from tunewright.core.schema import SPLITS, Finding, Numbers, Place
 from tunewright.data.audit.apply import Chosen, Removed
 from tunewright.data.audit.base import TEST, Looked
+from tunewright.data.audit.personal import recogniser, without_private
 from tunewright.data.audit.personal import shown as masked_private
-from tunewright.data.audit.personal import without_private
 from tunewright.data.audit.redaction import Redaction
 from tunewright.data.origins import Origins
 from tunewright.data.settings import DataSettings
@@ -93,7 +93,7 @@ def summary(
         "test_without_label": _test_without_label(source, removed),
         "card": settings.card.model_dump(mode="json"),
         "rules": dict(rules.policy),
-        "findings": _told(findings, source, original, [columns[role] for role in kept.text_roles], private),
+        "findings": _told(findings, source, original, [columns[role] for role in kept.text_roles], private, recogniser(rules.rules)),
     }
 
 
@@ -116,10 +116,10 @@ def _test_without_label(source: Source, removed: tuple[Removed, ...]) -> int:
 
 
 def _told(
-    findings: Sequence[Finding], source: Source, original: pa.Table, texts: list[str], private: Sequence[Redaction]
+    findings: Sequence[Finding], source: Source, original: pa.Table, texts: list[str], private: Sequence[Redaction], names: str
 ) -> list[dict[str, Any]]:
     shown = _shown(list(dict.fromkeys(finding.places[at] for finding in findings for at in _first(finding))), source, original, texts)
-    masked = dict(zip(shown, masked_private(list(shown.values())), strict=True))
+    masked = dict(zip(shown, masked_private(list(shown.values()), names), strict=True))
     mended = without_private(pa.table({"text": pa.array(list(shown.values()), pa.string())}), private)["text"].to_pylist()
     shown = dict(zip(shown, mended, strict=True))
     return [
