@@ -327,6 +327,18 @@ def split_test(lab: Lab) -> None:
     assert split_of(lab, **{"data.split.test": 0.3}) == [36, 6, 18] != split_of(lab)
 
 
+def split_folds(lab: Lab) -> None:
+    assert split_of(lab, **{"data.split.folds": 3}) == [36, 18, 6] != split_of(lab)
+
+
+def split_fold(lab: Lab) -> None:
+    def held_out(fold: int) -> set[str]:
+        dataset = lab.plan(**{"data.split.folds": 2, "data.split.fold": fold}).dataset
+        return {row["text"] for row in dataset.rows("validation").to_pylist()}
+
+    assert held_out(0) and held_out(1) and not held_out(0) & held_out(1)
+
+
 def data_name(lab: Lab) -> None:
     named, usual = (lab.plan(**changes).dataset.summary()["folder"] for changes in ({"data.name": "letters"}, {}))
     assert Path(named).parent.name == "letters" and Path(usual).parent.name == "rows"
@@ -978,6 +990,8 @@ CHECKS: dict[str, Callable[[Lab], None]] = {
     "data.split.time": split_time,
     "data.split.validation": split_validation,
     "data.split.test": split_test,
+    "data.split.folds": split_folds,
+    "data.split.fold": split_fold,
     "data.streaming": streaming,
     "data.streaming.first_rows": first_rows,
     "data.streaming.buffer_rows": buffer_rows,

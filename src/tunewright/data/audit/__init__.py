@@ -70,5 +70,5 @@ def settings_of(wanted: bool | Mapping[str, Any]) -> dict[str, Any]:
     return {"enabled": True, **wanted} if wanted else {}
 
 
-RULES_VERSION = 3
-"""Raised when a rule finds other rows or mends them otherwise than before: datasets then get a new version."""
+RULES_VERSION = 4
+"""Raised when a rule finds other rows, mends them otherwise or tells more of them than before: datasets then get a new version."""
