@@ -22,9 +22,10 @@ def measure(name: str, settings: list[str], out: Path) -> dict[str, object]:
     from tunewright.core.folder import read_lines
     from tunewright.core.log import calm_libraries, set_quiet
     from tunewright.model.build import build as build_model
+    from tunewright.pipeline.job import job_of, scorer
+    from tunewright.pipeline.make_plan import make_plan
     from tunewright.pipeline.prepare import prepare
     from tunewright.pipeline.recipe import build, parse_settings, put
-    from tunewright.pipeline.train import job_of, make_plan, scorer
     from tunewright.train import hf
 
     calm_libraries()

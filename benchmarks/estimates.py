@@ -1,9 +1,10 @@
 """How close ``tunewright check`` comes to what a run then takes: estimate, real figure and ratio, for each recipe.
 
-Usage: python benchmarks/estimates.py [RECIPE...] [--set KEY=VALUE]      (without recipes: recipes/*.yaml)
+Usage: TUNEWRIGHT_DATA=... python -m benchmarks.estimates RESULT_JSON [RECIPE...] [--set KEY=VALUE]      (without recipes: recipes/*.yaml)
 
-A ratio of 1 is exact, below 1 the run took more than was estimated. Give it a machine of its own: what else runs there while one of the
-two is timed moves the ratio.
+A ratio of 1 is exact, below 1 the run took more than was estimated. A shipped recipe reads public sets below TUNEWRIGHT_DATA, or what its
+generator makes; any other is read where it says. Recipes are added to the result one by one, and one that stands there is measured anew.
+Give it a machine of its own: what else runs there while one of the two is timed moves the ratio; the load before each is told beside it.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,56 +24,100 @@ PAIRS = (("train_seconds", "train_seconds"), ("total_seconds", "total_seconds"),
 """Figure of the estimate -> the same figure under ``efficiency`` in the metrics of a run."""
 
 
-def tunewright(*arguments: str) -> Any:
-    """What a command prints as JSON."""
+GENERATORS = {"questions": "tunewright.demo.questions"}
+"""Shipped recipe -> the module that makes its data."""
+FIGURES = {"train_seconds": "s", "total_seconds": "s", "memory_bytes": "MB", "steps": ""}
+"""Figure -> its unit in the table."""
+
+
+def tunewright(folder: Path, *arguments: str) -> Any:
+    """What a command prints as JSON, given in a folder."""
     code = "from tunewright.cli import main; main()"
-    done = subprocess.run([sys.executable, "-c", code, *arguments, "--json", "--quiet"], capture_output=True, text=True, check=False)
+    command = [sys.executable, "-c", code, *arguments, "--json", "--quiet"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
     if done.returncode:
         raise SystemExit(f"tunewright {' '.join(arguments)} ended with {done.returncode}: {done.stderr[-2000:]}")
     return json.loads(done.stdout)
 
 
-def compare(recipe: Path, settings: list[str]) -> list[dict[str, Any]]:
+def data_of(recipe: Path, scratch: Path) -> Path:
+    """The folder from which a recipe finds its data."""
+    if recipe.resolve().parent != ROOT / "recipes":
+        return Path.cwd()
+    if recipe.stem in GENERATORS:
+        subprocess.run([sys.executable, "-m", GENERATORS[recipe.stem], str(scratch)], check=True, stdout=subprocess.DEVNULL)
+        return scratch
+    return Path(os.environ["TUNEWRIGHT_DATA"])
+
+
+def compare(recipe: Path, settings: list[str]) -> dict[str, Any]:
     """Check a recipe, run it, and hold the figures side by side."""
+    loads = [os.getloadavg()[0]]
     with tempfile.TemporaryDirectory() as scratch:
+        folder = data_of(recipe, Path(scratch))
         given = [part for setting in [*settings, f"output_dir={scratch}"] for part in ("--set", setting)]
-        estimated = tunewright("check", str(recipe), *given)["estimate"]
-        real = tunewright("run", str(recipe), *given)["metrics"]["efficiency"]
-    return [
-        {
-            "recipe": recipe.stem,
-            "figure": ours,
-            "estimate": estimated[ours],
-            "real": real[theirs],
-            "ratio": _ratio(estimated[ours], real[theirs]),
-        }
-        for ours, theirs in PAIRS
-    ]
+        estimated = tunewright(folder, "check", str(recipe.resolve()), *given)["estimate"]
+        loads.append(os.getloadavg()[0])
+        real = tunewright(folder, "run", str(recipe.resolve()), *given)["metrics"]["efficiency"]
+    figures = {ours: _held(estimated[ours], real[theirs]) for ours, theirs in PAIRS}
+    return {"recipe": recipe.stem, "settings": settings, "load_before": [round(one, 2) for one in loads], "figures": figures}
 
 
-def _ratio(estimate: Any, real: Any) -> float | None:
+def _held(estimate: Any, real: Any) -> dict[str, Any]:
     numbers = isinstance(estimate, (int, float)) and isinstance(real, (int, float))
-    return round(estimate / real, 2) if numbers and real else None
+    return {"estimate": estimate, "real": real, "ratio": round(estimate / real, 2) if numbers and real else None}
 
 
-def main() -> None:
-    """Print a line per recipe and figure, with the load of the machine before it."""
+def table(found: dict[str, Any]) -> str:
+    """The same for people."""
+    machine = found["machine"]
+    lines = [
+        "# How close an estimate comes",
+        "",
+        f"{found['day']}, {machine['cpu']}, {machine['cores']} cores, {machine['memory_bytes'] / 1e9:.0f} GB, "
+        f"{machine['gpu'] or 'no GPU'}. "
+        "A ratio below 1: the run took more than was estimated. Load: before `check` and before `run`.",
+        "",
+        "| recipe | figure | estimate | real | ratio | load |",
+        "| --- | --- | ---: | ---: | ---: | --- |",
+    ]
+    for one in found["results"]:
+        name = " ".join([f"`{one['recipe']}`", *(f"`--set {setting}`" for setting in one["settings"])])
+        loads = ", ".join(map(str, one["load_before"]))
+        for figure, held in one["figures"].items():
+            cells = (_told(held["estimate"], figure), _told(held["real"], figure), held["ratio"] or "not there")
+            lines.append(f"| {name} | {figure.partition('_')[0]} | {' | '.join(map(str, cells))} | {loads} |")
+    return "\n".join(lines) + "\n"
+
+
+def _told(value: Any, figure: str) -> str:
+    if not isinstance(value, (int, float)):
+        return str(value)
+    unit = FIGURES[figure]
+    return f"{value / 1e6 if unit == 'MB' else value:,.{1 if unit == 's' else 0}f} {unit}".strip()
+
+
+def main(result: str, *words: str) -> None:
+    """Measure the named recipes (all that are shipped when none is named); the result is written after each, with the table beside it."""
+    from tunewright.model.device import machine
+
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("recipes", nargs="*", type=Path)
     parser.add_argument("--set", action="append", default=[], dest="settings", metavar="KEY=VALUE")
-    given = parser.parse_args()
-    recipes = given.recipes or sorted((ROOT / "recipes").glob("*.yaml"))
-    if not recipes:
-        raise SystemExit("there is no recipe in recipes/: name one")
-    print(f"{'recipe':20} {'figure':14} {'estimate':>16} {'real':>16} {'ratio':>6}  load")
-    for recipe in recipes:
-        load = os.getloadavg()[0]
-        for one in compare(recipe, given.settings):
-            print(
-                f"{one['recipe']:20} {one['figure']:14} {one['estimate']!s:>16} {one['real']!s:>16} {one['ratio']!s:>6}  {load:.1f}",
-                flush=True,
-            )
+    given = parser.parse_args(words)
+    place = Path(result)
+    kept = json.loads(place.read_text())["results"] if place.exists() else []
+    for recipe in given.recipes or sorted((ROOT / "recipes").glob("*.yaml")):
+        one = compare(recipe, given.settings)
+        same = (one["recipe"], one["settings"])
+        kept = [*(old for old in kept if (old["recipe"], old["settings"]) != same), one]
+        found = {"day": datetime.now(UTC).date().isoformat(), "machine": machine(), "results": kept}
+        place.write_text(json.dumps(found, indent=2) + "\n")
+        place.with_suffix(".md").write_text(table(found))
+        print(json.dumps(one), flush=True)
 
 
 if __name__ == "__main__":
-    main()
+    if len(sys.argv) < 2 or sys.argv[1].startswith("-"):
+        raise SystemExit(__doc__)
+    main(*sys.argv[1:])

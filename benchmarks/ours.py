@@ -20,9 +20,10 @@ def main(train: str, validation: str, test: str, folder: str) -> None:
     from tunewright.core.chance import seed_for
     from tunewright.core.log import calm_libraries, set_quiet
     from tunewright.model.build import build as build_model
+    from tunewright.pipeline.job import job_of, scorer
+    from tunewright.pipeline.make_plan import make_plan
     from tunewright.pipeline.prepare import prepare
     from tunewright.pipeline.recipe import build
-    from tunewright.pipeline.train import job_of, make_plan, scorer
     from tunewright.train import hf
 
     calm_libraries()

@@ -9,9 +9,10 @@ from pathlib import Path
 import torch
 
 from tunewright.core.chance import seed_for
+from tunewright.pipeline.job import job_of, scorer
+from tunewright.pipeline.make_plan import make_plan
 from tunewright.pipeline.prepare import prepare
 from tunewright.pipeline.recipe import read
-from tunewright.pipeline.train import job_of, make_plan, scorer
 from tunewright.train.checkpoint import Parts, write
 from tunewright.train.optimizers.groups import groups
 

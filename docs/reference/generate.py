@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import typer
-from pydantic import BaseModel, WithJsonSchema
+from pydantic import WithJsonSchema
 from pydantic.fields import FieldInfo
 
 from tunewright.cli import app
+from tunewright.core.config import Config
 from tunewright.core.registry import Member, Registry
 from tunewright.data.audit import RULES
 from tunewright.data.audit.base import Rule
@@ -55,13 +56,13 @@ STREAMS = {
 
 def recipe_page() -> str:
     """Every key of a recipe, and the settings of everything that a recipe can name."""
-    sections: list[tuple[str, FieldInfo, type[BaseModel]]] = []
-    plain: list[tuple[str, FieldInfo]] = []
+    sections: list[tuple[str, str, type[Config]]] = []
+    plain: list[tuple[str, FieldInfo, str]] = []
     for name, field in Recipe.model_fields.items():
         if inner := _section(field.annotation):
-            sections.append((name, field, inner))
+            sections.append((name, Recipe.meanings()[name], inner))
         else:
-            plain.append((name, field))
+            plain.append((name, field, Recipe.meanings()[name]))
     text = [
         "# The recipe",
         "",
@@ -84,8 +85,8 @@ def recipe_page() -> str:
         "",
         *_table(plain),
     ]
-    for name, field, inner in sections:
-        text += ["", f"## `{name}`", "", _prose(field.description or ""), "", *_table(_fields(inner, f"{name}."))]
+    for name, meaning, inner in sections:
+        text += ["", f"## `{name}`", "", _prose(meaning), "", *_table(_fields(inner, f"{name}."))]
     for title, registry, key in KINDS:
         text += ["", f"## {title}", "", f"Named in the recipe's `{key}`."]
         for name in sorted(registry.places()):
@@ -170,7 +171,7 @@ def _rule_facts(name: str, rule: type[Rule]) -> Iterator[str]:
 
 def _settings_of(name: str, rule: type[Rule]) -> list[str]:
     """The settings of a rule, as ``data.rules`` takes them."""
-    lines = _table((path, field) for path, field in _fields(rule, "") if path != "enabled")
+    lines = _table(one for one in _fields(rule, "") if one[0] != "enabled")
     return ["", f"Settings, written `data.rules: {{{name}: {{<key>: <value>}}}}`:", "", *lines] if lines else []
 
 
@@ -232,29 +233,29 @@ def _differs(name: str, field: FieldInfo) -> bool:
 PAGES = {"recipe.md": recipe_page, "commands.md": commands_page, "rules.md": rules_page, "guards.md": guards_page}
 
 
-def _section(annotation: Any) -> type[BaseModel] | None:
+def _section(annotation: Any) -> type[Config] | None:
     """The class of a section with keys of its own; None for a value or a member of a registry."""
-    return annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) and annotation not in _kinds() else None
+    return annotation if isinstance(annotation, type) and issubclass(annotation, Config) and annotation not in _kinds() else None
 
 
 def _kinds() -> set[Any]:
     return {registry.get(next(iter(registry.places()))).__mro__[1] for _, registry, _ in KINDS}
 
 
-def _fields(owner: type[BaseModel], prefix: str) -> Iterator[tuple[str, FieldInfo]]:
-    """Every key below ``owner``, sections within it opened."""
+def _fields(owner: type[Config], prefix: str) -> Iterator[tuple[str, FieldInfo, str]]:
+    """Every key below ``owner`` with what it says of itself, sections within it opened."""
     for name, field in owner.model_fields.items():
         inner = _section(field.annotation)
         if inner:
             yield from _fields(inner, f"{prefix}{name}.")
         else:
-            yield f"{prefix}{name}", field
+            yield f"{prefix}{name}", field, owner.meanings().get(name, "")
             for one in get_args(field.annotation):  # settings, or true or false
-                yield from _fields(one, f"{prefix}{name}.") if isinstance(one, type) and issubclass(one, BaseModel) else ()
+                yield from _fields(one, f"{prefix}{name}.") if isinstance(one, type) and issubclass(one, Config) else ()
 
 
-def _table(fields: Iterable[tuple[str, FieldInfo]]) -> list[str]:
-    lines = [f"| `{path}` | {_type(field)} | {_default(field)} | {_prose(field.description or '')} |" for path, field in fields]
+def _table(fields: Iterable[tuple[str, FieldInfo, str]]) -> list[str]:
+    lines = [f"| `{path}` | {_type(field)} | {_default(field)} | {_prose(meaning)} |" for path, field, meaning in fields]
     return ["| key | type | default | what it is |", "| --- | --- | --- | --- |", *lines] if lines else []
 
 
@@ -289,7 +290,7 @@ def _named(annotation: Any) -> str:
         return ", ".join(f"`{part}`" for part in parts)
     if origin in (Union, types.UnionType):
         return " or ".join(_named(part) for part in parts)
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+    if isinstance(annotation, type) and issubclass(annotation, Config):
         return "settings"
     if origin is tuple:
         return f"list of {_named(parts[0])}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import pkgutil
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -48,7 +49,8 @@ def test_it_loads_and_says_what_it_is(kind: str, name: str) -> None:
 
 @pytest.mark.parametrize(("kind", "name"), MEMBERS)
 def test_every_setting_says_what_it_does(kind: str, name: str) -> None:
-    silent = [field for field, info in REGISTRIES[kind].get(name).model_fields.items() if not (info.description or "").strip()]
+    member = REGISTRIES[kind].get(name)
+    silent = [field for field in member.model_fields if not member.meanings().get(field, "").strip()]
     assert not silent, f"{kind} {name} does not say what {silent} do"
 
 
@@ -91,7 +93,7 @@ def test_each_setting_of_a_recipe_says_what_it_does() -> None:
         nonlocal seen
         for name, info in owner.model_fields.items():
             seen += 1
-            if not (info.description or "").strip():
+            if not owner.meanings().get(name, "").strip():
                 silent.append(f"{path}{name}")
             if isinstance(info.annotation, type) and issubclass(info.annotation, Config):
                 look(info.annotation, f"{path}{name}.")
@@ -99,3 +101,24 @@ def test_each_setting_of_a_recipe_says_what_it_does() -> None:
     look(Recipe, "")
     assert seen >= 45
     assert not silent
+
+
+WRONG: tuple[Any, ...] = ("no such thing", -1, 10**9, 0.5, float("nan"), float("inf"), None, [], [{}], {}, {"x": []}, b"x", Path())
+PYDANTIC = ("should be", "should have", "should match", "valid ", "instance of", "type=", "Value error", "Assertion")
+
+
+def test_whatever_stands_behind_a_key_is_told_in_words_of_ours() -> None:
+    from tunewright.pipeline.recipe import Recipe
+
+    owners, told = [Recipe, *(REGISTRIES[kind].get(name) for kind, name in MEMBERS)], []
+    for owner in owners:
+        for name, info in owner.model_fields.items():
+            if isinstance(info.annotation, type) and issubclass(info.annotation, Config) and info.annotation not in owners:
+                owners.append(info.annotation)
+            for value in WRONG:
+                try:
+                    owner.read({name: value})
+                except BadConfig as error:
+                    told += [problem for problem in error.problems if problem.message != "this key is needed"]
+    assert len(told) > 800, "values are wrong almost everywhere"
+    assert not [str(one) for one in told if any(word in one.message for word in PYDANTIC)]

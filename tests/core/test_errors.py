@@ -41,6 +41,14 @@ def test_the_nearest_name_is_found_whatever_the_case() -> None:
     assert errors.nearest("x", []) is None
 
 
+def test_a_name_that_is_only_somewhat_alike_is_not_told_as_the_one_that_was_meant() -> None:
+    known = ["learning_rate", "evaluate_every", "patience", "ia3", "stratified", "multi_label"]
+    meant = {"patiense": "patience", "ia#": "ia3", "multi": "multi_label", "laerning_rate": "learning_rate", "startified": "stratified"}
+    assert {name: errors.nearest(name, known) for name in meant} == meant
+    for far in ("warnings", "evaluator", "parents", "certified"):
+        assert errors.nearest(far, known) is None, far
+
+
 def test_a_hint_names_the_nearest_or_the_first_twelve() -> None:
     assert errors.hint("lable", ["text", "label"]) == "Did you mean 'label'?"
     assert errors.hint("qqq", ["b", "a"]) == "Known: a, b."

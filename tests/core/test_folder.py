@@ -218,3 +218,9 @@ def test_texts_are_kept_apart_in_a_hash() -> None:
     hashes = {folder.text_hash(*parts) for parts in [("ab", "c"), ("a", "bc"), ("abc",), ("abc", ""), ("\ud800",)]}
     assert len(hashes) == 5
     assert folder.text_hash("a") == folder.text_hash("a")
+
+
+def test_a_folder_in_the_place_of_a_file_is_told_as_one(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"is a folder. A file was to be written there. Name one in it"):
+        folder.write_text(tmp_path, "x")
+    assert not list(tmp_path.iterdir())

@@ -44,7 +44,7 @@ def test_a_resolved_recipe_says_every_setting_and_reads_back():
     settings = DataSettings.read({"source": {"train": ["a.csv", "b.csv"], "test": "c.csv"}, "policy": {"mojibake": "fix"}})
     written = settings.model_dump(mode="json")
     assert written["source"] == {"train": ["a.csv", "b.csv"], "test": "c.csv"}
-    assert written["split"] == {"by": "stratified", "group": None, "time": None, "validation": 0.1, "test": 0.1}
+    assert written["split"] == {"by": "stratified", "group": None, "time": None, "validation": 0.1, "test": 0.1, "folds": None, "fold": 0}
     assert DataSettings.read(written) == settings
 
 
@@ -75,3 +75,22 @@ def test_settings_load_no_heavy_library():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "True []"
+
+
+FOLDS_REFUSED = [
+    ({"fold": 1}, "a.csv", "fold: 1 needs to know of how many: write data.split.folds, as 5"),
+    ({"folds": 3, "fold": 3}, "a.csv", "fold: 3 is none of 3 folds, which are counted from 0 to 2"),
+    ({"folds": 3, "by": "given"}, {"train": "a", "validation": "b", "test": "c"}, "by: given makes no split, so that there are no folds"),
+    ({"folds": 3, "validation": 0.2}, "a.csv", "validation: 0.2 and folds: 3 both say how large the validation split is"),
+    ({"folds": 3}, {"train": "a.csv", "validation": "b.csv"}, "split.folds makes the validation split, and the source names one"),
+    ({"folds": 1}, "a.csv", "split.folds"),
+]
+
+
+@pytest.mark.parametrize(("split", "source", "told"), FOLDS_REFUSED)
+def test_folds_that_cannot_be_made_are_refused_with_the_reason(split, source, told):
+    assert told in problems(source=source, split=split)
+
+
+def test_a_stream_keeps_no_folds():
+    assert "split.folds cannot be kept by a stream" in problems(source="a.csv", split={"folds": 3}, streaming=True)

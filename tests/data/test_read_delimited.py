@@ -168,6 +168,12 @@ def test_a_title_above_the_header_is_refused(tmp_path: Path) -> None:
         table_of(tmp_path, "Report of May\ntext,number,label\n" + rows)
 
 
+def test_a_blank_line_of_a_single_column_is_a_row_without_a_value_and_of_several_columns_none(tmp_path: Path) -> None:
+    table = table_of(tmp_path, "\n\r\ntext\none\n\ntwo\n\r\nthree\n")
+    assert own(table) == [("one",), (None,), ("two",), (None,), ("three",)] and table.files[0].rows == 5
+    assert own(table_of(tmp_path, "text,label\none,a\n\ntwo,b\n", "wide.csv")) == [("one", "a"), ("two", "b")]
+
+
 def test_one_column_reads_with_a_hint(tmp_path: Path) -> None:
     table = table_of(tmp_path, 'text\nHello, you\n"quoted, twice"\n"Stop," she said\n', "lines.txt")
     assert table.rows.column("text").to_pylist()[0] == "Hello, you"

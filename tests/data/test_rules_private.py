@@ -12,7 +12,7 @@ from tunewright.data.audit import RULES, checksums
 from tunewright.data.audit.apply import apply, chosen
 from tunewright.data.audit.base import Looked
 from tunewright.data.audit.personal import redactions, shown, without_private
-from tunewright.data.audit.private import TOLD, private_values
+from tunewright.data.audit.private import OF_A_FORM, private_values
 from tunewright.data.audit.redaction import Redaction, found_in, redact
 from tunewright.data.audit.suspects import suspects
 from tunewright.tasks import TASKS
@@ -20,7 +20,7 @@ from tunewright.tasks.base import Role
 
 TASK = TASKS.build("text-classification")
 ROLES = (Role("text", "text", ""), Role("label", "label", ""))
-KINDS = tuple(TOLD)
+KINDS = OF_A_FORM
 
 
 def looked(columns, split=None, given=(), roles=ROLES):

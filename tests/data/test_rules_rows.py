@@ -248,6 +248,7 @@ def test_whole_texts_copies_and_people_who_write_dots_are_not_cut():
 # languages
 
 GERMAN = "Guten Tag, meine Bestellung ist leider noch immer nicht bei mir angekommen und niemand antwortet mir"
+SWAHILI = "Nimenunua printa mpya wiki tatu zilizopita lakini bado haijafika nyumbani kwangu na hakuna mtu anayenijibu"
 ENGLISH = [
     "I ordered a new printer three weeks ago and it has still not arrived at my house",
     "The invoice that you sent me yesterday does not match what I have paid for it",
@@ -284,6 +285,25 @@ def test_slang_short_texts_names_and_links_are_not_judged():
         "gonna b l8, dnt w8 4 me m8 xx",
     ]
     assert hits("wrong-language", tickets([*ENGLISH * 10, *texts])) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ha ha ha ha ha ha ha ha ha ha ha ha ha ha ha ha ha ha ha ha",
+        "Haha haha haha haha hahaha hehehe hehe lol lol lol",
+        "woohoo yaaaaay woohoo yaaaaaay yeaaaah",
+        "HAHAHAHAHAPLEASEKILLMEHHAHAHAHHAHAHAHAHA",
+        "la la la la la la la la la la la la la la la la la la",
+    ],
+)
+def test_interjections_are_in_no_rare_language(text):
+    assert hits("wrong-language", tickets([*ENGLISH * 10, text])) == []
+
+
+def test_a_rare_language_is_told_where_the_text_is_surely_in_it():
+    (hit,) = hits("wrong-language", tickets([*ENGLISH * 10, SWAHILI]))
+    assert hit.rows.tolist() == [40] and hit.reasons == ["the text is in the language 'sw', not in English"]
 
 
 @pytest.mark.parametrize(

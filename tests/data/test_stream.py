@@ -26,6 +26,7 @@ from tunewright.data.settings import DataSettings
 from tunewright.data.streams.blocks import Audited, BlockAudit
 from tunewright.data.streams.seen import Seen, both
 from tunewright.data.streams.stream import Block, Mark, RowStream, open_stream
+from tunewright.data.values.spans import ORDER, SPANS
 from tunewright.tasks.base import Role
 from tunewright.tasks.text_classification import TextClassification
 
@@ -263,6 +264,13 @@ def test_some_rules_judge_each_row_by_itself() -> None:
     assert {"empty-text", "mojibake", "personal-data", "over-long"} <= set(by_itself())
 
 
+def marked(text: str, at: int) -> list[dict[str, Any]]:
+    """Entities of a text with another fault in each of four rows: out of the text, twice, cutting a word, with a blank at the edge."""
+    word = len(text.split(" ")[0])
+    places = [[(-1, 2)], [(0, word), (0, word)], [(0, word - 1)], [(0, word + 1)]][at % 4]
+    return [{"start": start, "end": end, "label": "X"} for start, end in places]
+
+
 @pytest.mark.parametrize("name", by_itself())
 def test_a_rule_that_judges_each_row_by_itself_says_the_same_of_a_block(name: str) -> None:
     faults = ["", "caf\u00c3\u00a9 au lait", "call +49 30 901820 or mail jo@example.org", "a\u0000b\u200b c", "long " * 90,
@@ -272,8 +280,14 @@ def test_a_rule_that_judges_each_row_by_itself_says_the_same_of_a_block(name: st
         {"number": float(at) if at % 5 else None, fault_column("number"): None if at % 5 else f"{at}x is no number"} for at in range(120)
     ]
     table = pa.Table.from_pylist([{**row, **words[at], "_file": "t", "_row": at} for at, row in enumerate(some)])
+    table = table.append_column("spans", pa.array([marked(row["text"], at) for at, row in enumerate(some)], SPANS))
+    told = pa.array([None if at % 7 else "I-LOC behind O" for at in range(120)], pa.string())
+    table = table.append_column(fault_column("spans", ORDER), told)
     text, _, label = TextClassification().roles()
-    gold = label if {"text", "label"} & set(RULES.get(name).looks_at) else Role("number", "number", "the number")
+    kinds = set(RULES.get(name).looks_at)
+    spans = Role("spans", "spans", "the entities", beside="text")
+    number = Role("number", "number", "the number")
+    gold = label if {"text", "label"} & kinds else number if "number" in kinds else spans
     services = Services(count_tokens=lambda texts: np.array([len(text.split()) for text in texts]), max_tokens=60)
     whole = Looked(table, (text, gold), np.zeros(120, dtype=np.int64), ("train",), np.arange(120), services=services)
     rule = RULES.build(name).with_memory(None)

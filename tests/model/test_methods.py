@@ -214,7 +214,7 @@ def test_the_reasons_for_which_a_method_is_refused_name_what_would_fit() -> None
     prompt, mean = METHODS.build("prompt"), ModelSettings(base="x", pooling="mean")
     assert "an answer per token: use method: lora, ia3 or adapter" in prompt.refuses(HEADS[1], ModelSettings(base="x"))
     assert "model.pooling: mean" in prompt.refuses(HEADS[0], mean) and not METHODS.build("lora").refuses(HEADS[0], mean)
-    assert "is not known for AutoModelForMaskedLM" in prompt.refuses("AutoModelForMaskedLM", ModelSettings(base="x"))
+    assert "is not known for this task" in prompt.refuses("AutoModelForMaskedLM", ModelSettings(base="x"))
     with pytest.raises(UserError, match=r"are 132 places, and this model has 128.*Set model.max_tokens: 108"):
         prompt.suits(tiny.config(), 112, 128)
 

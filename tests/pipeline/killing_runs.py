@@ -8,8 +8,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tunewright.pipeline import train as verb
+from tunewright.pipeline import served
 from tunewright.pipeline.recipe import read
+from tunewright.pipeline.train import resume, train
 from tunewright.train.callbacks.journal import Journal
 from tunewright.train.run import Run
 
@@ -29,11 +30,11 @@ def main(recipe: str, run: str, moment: str) -> None:
 
     Journal.step_end = dies  # type: ignore[method-assign]
     if moment == "saving":
-        verb._give_its_name = die
+        served._give_its_name = die
     if Path(run).exists():
-        verb.resume(Path(run))
+        resume(Path(run))
     else:
-        verb.train(read(Path(recipe)), Path(recipe).parent, "t", "tunewright train t.yaml")
+        train(read(Path(recipe)), Path(recipe).parent, "t", "tunewright train t.yaml")
 
 
 if __name__ == "__main__":

@@ -16,9 +16,11 @@ from tunewright.model.build import build as build_model
 from tunewright.model.frozen import STATES
 from tunewright.pipeline import frozen as cache
 from tunewright.pipeline.frozen import frozen_states, plan_bytes
+from tunewright.pipeline.job import job_of, scorer
+from tunewright.pipeline.make_plan import make_plan
+from tunewright.pipeline.plan import Plan
 from tunewright.pipeline.prepare import prepare
 from tunewright.pipeline.recipe import build, put
-from tunewright.pipeline.train import Plan, job_of, make_plan, scorer
 from tunewright.train import engine
 
 LAYERS = 3

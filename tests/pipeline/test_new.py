@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +82,12 @@ def test_the_recipe_reads_says_why_and_is_short(tmp_path):
     lines = (tmp_path / "tickets.yaml").read_text().splitlines()
     assert len([line for line in lines if not line.strip().startswith("#")]) <= 6
     comments = "\n".join(line for line in lines if "#" in line)
-    assert "free text of" in comments and "billing 30" in comments and "priority" in comments and "tunewright check" in comments
+    assert (
+        "free text, half of the rows with up to" in comments
+        and "billing 30" in comments
+        and "priority" in comments
+        and "tunewright check" in comments
+    )
 
 
 def test_a_generated_dirty_table_of_tickets_gives_its_own_columns(tickets, tmp_path):
@@ -214,7 +217,7 @@ def test_a_column_name_with_a_line_break_stays_in_its_comment(tmp_path):
         ({"text": ["a b c", "d e f"]}, "has one column, 'text'.*Add the column with the labels.*delimiter"),
         (
             {"text": [f"row number {at} is here" for at in range(30)], "other": [f"and this is {at} too" for at in range(30)]},
-            "no column of here looks like a label.*every row differs.*data.columns.label yourself",
+            "no column of here looks like a label.*no two alike.*data.columns.label yourself",
         ),
         (
             {"text": [f"row number {at} is here" for at in range(30)], "label": ["spam"] * 30},
@@ -240,6 +243,8 @@ def test_a_recipe_is_never_written_over_unasked(tmp_path):
     with pytest.raises(UserError, match=r"recipe\.yaml exists.*--out.*--overwrite"):
         new([source], out)
     assert out.read_text() == "mine"
+    with pytest.raises(UserError, match=r"is a folder. A file for the recipe is wanted. As in: --out .*/recipe\.yaml"):
+        new([source], tmp_path, overwrite=True)
     new([source], out, overwrite=True)
     assert "task: text-classification" in out.read_text()
 
@@ -260,24 +265,6 @@ def test_the_command_prints_reasons_and_the_next_command(tmp_path, monkeypatch):
     assert said.exit_code == 0 and "'queue': 3 labels" in said.stdout and said.stdout.rstrip().endswith("tunewright check recipe.yaml")
     machine = CliRunner().invoke(app, ["new", "tickets.csv", "--out", "b.yaml", "--json"])
     assert json.loads(machine.stdout)["guess"]["columns"] == {"text": "body", "label": "queue"}
-
-
-def test_it_answers_at_once_and_loads_nothing_heavy(tmp_path):
-    source = write_csv(tmp_path / "tickets.csv", ticket_rows(5000))
-    code = (
-        "import sys, time; from tunewright.cli import app\n"
-        "try: app()\n"
-        "except SystemExit: pass\n"
-        "heavy = {'torch', 'transformers', 'datasets', 'pandas', 'sklearn', 'matplotlib'} & set(sys.modules)\n"
-        "print(sorted(heavy), time.process_time())"
-    )
-    arguments = [sys.executable, "-c", code, "new", str(source), "--out", str(tmp_path / "recipe.yaml")]
-    last = [
-        subprocess.run([*arguments, "--overwrite"], capture_output=True, text=True, check=True).stdout.splitlines()[-1] for _ in range(2)
-    ]
-    heavy, seconds = last[-1].rsplit(" ", 1)
-    assert heavy == "[]"
-    assert min(float(one.rsplit(" ", 1)[1]) for one in last) < 0.5, f"{seconds} s of processor time"
 
 
 SETS = {

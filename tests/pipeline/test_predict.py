@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Sequence
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from tunewright.model.build import save
 from tunewright.model.predict import Predictor
 from tunewright.model.settings import ModelSettings
 from tunewright.pipeline import predict as module
-from tunewright.pipeline.predict import Told, load, predict
+from tunewright.pipeline.predict import Told, format_of, load, predict
 from tunewright.tasks import TASKS
 from tunewright.tasks.text_classification import TextClassification, probability_of
 
@@ -141,6 +142,21 @@ def test_parquet_is_written_though_no_row_of_the_first_part_is_answered(
         lines = found.to_pylist()
         assert [line["error"] for line in lines] == ["no body", "no body", None]
         assert set(lines[2]["probabilities"]) == set(LABELS) and lines[0]["probabilities"] is None
+
+
+def test_a_place_for_answers_that_says_no_format_is_refused_with_one_that_does(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"is a folder.*As in: --out .*/answers\.csv"):
+        format_of(None, tmp_path)
+    with pytest.raises(UserError, match=r"answers has no ending.*csv, jsonl or parquet is wanted.*--out answers\.csv, or --format csv"):
+        format_of(None, Path("answers"))
+    assert format_of("csv", Path("answers")) == "csv"
+
+
+def test_what_is_wrong_with_standard_input_is_told_by_that_name(single: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for given, said in (("", "standard input is empty"), ("other,more\n1,2\n", "standard input has no column 'body'")):
+        monkeypatch.setattr("sys.stdin", TextIOWrapper(BytesIO(given.encode())))
+        with pytest.raises(UserError, match=said):
+            predict(single, "-", None, "jsonl")
 
 
 def test_parquet_on_standard_output_is_refused_before_anything_is_loaded(tmp_path: Path) -> None:

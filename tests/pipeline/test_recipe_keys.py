@@ -8,6 +8,7 @@ import multiprocessing
 import re
 from collections.abc import Callable, Iterator
 from datetime import date, timedelta
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
@@ -26,10 +27,13 @@ from tunewright.core.errors import BadConfig, UserError
 from tunewright.core.folder import file_hash, write_json, write_text
 from tunewright.core.registry import Member, Registry
 from tunewright.pipeline import runs
+from tunewright.pipeline.job import job_of, scorer
+from tunewright.pipeline.make_plan import data_facts, make_plan
+from tunewright.pipeline.plan import Plan
 from tunewright.pipeline.prepare import prepare
 from tunewright.pipeline.recipe import Recipe, build, put
 from tunewright.pipeline.resolve import resolve, written
-from tunewright.pipeline.train import Plan, data_facts, job_of, make_plan, scorer, train
+from tunewright.pipeline.train import train
 from tunewright.tasks import TASKS
 from tunewright.tasks.text_classification import TextClassification
 from tunewright.train import ENGINES
@@ -324,6 +328,18 @@ def split_test(lab: Lab) -> None:
     assert split_of(lab, **{"data.split.test": 0.3}) == [36, 6, 18] != split_of(lab)
 
 
+def split_folds(lab: Lab) -> None:
+    assert split_of(lab, **{"data.split.folds": 3}) == [36, 18, 6] != split_of(lab)
+
+
+def split_fold(lab: Lab) -> None:
+    def held_out(fold: int) -> set[str]:
+        dataset = lab.plan(**{"data.split.folds": 2, "data.split.fold": fold}).dataset
+        return {row["text"] for row in dataset.rows("validation").to_pylist()}
+
+    assert held_out(0) and held_out(1) and not held_out(0) & held_out(1)
+
+
 def data_name(lab: Lab) -> None:
     named, usual = (lab.plan(**changes).dataset.summary()["folder"] for changes in ({"data.name": "letters"}, {}))
     assert Path(named).parent.name == "letters" and Path(usual).parent.name == "rows"
@@ -440,10 +456,10 @@ def method(lab: Lab) -> None:
     assert trained[0] < everything[0] and trained[1] == everything[1]
 
 
-def lora_layers(lab: Lab) -> None:
+def lora_layers(lab: Lab, method: str = "lora") -> None:
     changed = []
     for count in (1, None):
-        names = [name for name, weight in lab.built(lab.plan(method={"name": "lora", "layers": count})).model.named_parameters()
+        names = [name for name, weight in lab.built(lab.plan(method={"name": method, "layers": count})).model.named_parameters()
                  if weight.requires_grad and "lora_" in name]  # fmt: skip
         changed.append({name.partition(".layer.")[2][0] for name in names})
     assert changed == [{"1"}, {"0", "1"}]
@@ -701,12 +717,12 @@ def train_precision(lab: Lab) -> None:
     half, whole = (lab.story(**{"train.precision": kind}).losses[0] for kind in ("bf16", "fp32"))
     assert half != whole == pytest.approx(half, rel=0.05)
     from tunewright.model import device
-    from tunewright.pipeline import train as verb
+    from tunewright.pipeline import make_plan as planning
 
     for flag, wanted in (("avx512_bf16", "bf16"), ("avx2", "fp32")):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(
-                verb, "resolve", lambda recipe, base, task, tokens, where, folder: resolve(recipe, base, task, tokens, "cpu", folder)
+                planning, "resolve", lambda recipe, base, task, tokens, where, folder: resolve(recipe, base, task, tokens, "cpu", folder)
             )
             patch.setattr(device, "Path", lambda place, flag=flag: SimpleNamespace(read_text=lambda: f"flags : fpu {flag}"))
             assert lab.plan(**{"train.precision": "auto"}).recipe.train.precision == wanted
@@ -987,6 +1003,8 @@ CHECKS: dict[str, Callable[[Lab], None]] = {
     "data.split.time": split_time,
     "data.split.validation": split_validation,
     "data.split.test": split_test,
+    "data.split.folds": split_folds,
+    "data.split.fold": split_fold,
     "data.streaming": streaming,
     "data.streaming.first_rows": first_rows,
     "data.streaming.buffer_rows": buffer_rows,
@@ -1005,6 +1023,7 @@ CHECKS: dict[str, Callable[[Lab], None]] = {
     "method": method,
     **method_keys.CHECKS,
     "method.lora.layers": lora_layers,
+    "method.qlora.layers": partial(lora_layers, method="qlora"),
     "method.top-layers.k": top_layers_k,
     "criterion": criterion,
     "criterion.cross-entropy.smoothing": smoothing,

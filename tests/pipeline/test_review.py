@@ -20,9 +20,9 @@ from tunewright.core.folder import file_hash
 from tunewright.core.schema import SPLITS
 from tunewright.data.dataset import Dataset
 from tunewright.pipeline import review
+from tunewright.pipeline.make_plan import data_facts, make_plan
 from tunewright.pipeline.prepare import prepare
 from tunewright.pipeline.recipe import build
-from tunewright.pipeline.train import data_facts, make_plan
 
 
 @pytest.fixture(scope="module")

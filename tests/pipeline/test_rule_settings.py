@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -209,8 +210,20 @@ def shift_rows() -> None:
     assert "out of fold on 400 rows" in shift(rows=200) and "out of fold on 1,120 rows" in shift(rows=1000)
 
 
+def names() -> None:
+    import spacy
+
+    known = spacy.blank("en")
+    known.add_pipe("entity_ruler").add_patterns([{"label": "PERSON", "pattern": "Ada Lovelace"}])
+    rows = [*plain(), {"text": "Ada Lovelace wrote to us", "label": "a"}]
+    with tempfile.TemporaryDirectory() as folder:
+        known.to_disk(folder)
+        assert [count("personal-data", rows, **one) for one in ({}, {"names": folder})] == [0, 1]
+
+
 CHECKS: dict[tuple[str, str], Callable[[], None]] = {
     ("personal-data", "kinds"): kinds,
+    ("personal-data", "names"): names,
     ("personal-data", "placeholder"): placeholder("personal-data", "write to jane.doe@example.org at once"),
     ("secret", "placeholder"): placeholder("secret", "the key is AKIAIOSFODNN7EXAMPLE in there"),
     ("wrong-language", "language"): language,

@@ -25,10 +25,12 @@ from tunewright.core.errors import BadConfig, DataRefused, UserError
 from tunewright.core.folder import read_json, read_lines
 from tunewright.pipeline import stream
 from tunewright.pipeline.evaluate import evaluate
+from tunewright.pipeline.make_plan import make_plan
+from tunewright.pipeline.plan import Plan
 from tunewright.pipeline.prepare import prepare
 from tunewright.pipeline.recipe import Recipe, build, put
 from tunewright.pipeline.report import report
-from tunewright.pipeline.train import Plan, make_plan, resume, train
+from tunewright.pipeline.train import resume, train
 
 COMMAND = "tunewright train t.yaml"
 HERE = Path(__file__).parents[2]

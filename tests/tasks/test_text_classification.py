@@ -150,7 +150,7 @@ def test_labels_that_the_recipe_does_not_name_are_told() -> None:
         ({"separator": ";"}, "belong to multi_label: true"),
         ({"thresholds": [0.5, 0.5], "labels": ["a", "b"]}, "belong to multi_label: true"),
         ({"multi_label": True, "labels": ["a", "b"], "thresholds": [0.5]}, "one number per name"),
-        ({"multi_label": True, "labels": ["a"], "thresholds": [1.5]}, "less than or equal to 1"),
+        ({"multi_label": True, "labels": ["a"], "thresholds": [1.5]}, "a number of 1 at most was wanted"),
     ],
 )
 def test_settings_that_do_not_go_together_are_refused(settings: dict[str, Any], said: str) -> None:

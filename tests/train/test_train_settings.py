@@ -210,8 +210,8 @@ TRIED = [
 
 
 def test_every_key_has_an_effect_that_is_tried() -> None:
-    # ``compile`` needs a compiler and minutes: tests/train/test_compile.py
-    assert {name for name, _, _ in EFFECTS} | {"compile"} == set(TrainSettings.model_fields)
+    # ``compile`` needs a compiler and minutes (tests/train/test_compile.py), ``frozen_cache`` a whole run (test_frozen_cache.py)
+    assert {name for name, _, _ in EFFECTS} | {"compile", "frozen_cache"} == set(TrainSettings.model_fields)
     assert len(EFFECTS) >= 20 and {driver for driver, *_ in TRIED} == set(ENGINES)
 
 
@@ -257,17 +257,17 @@ def test_what_training_arguments_refuse_is_an_error_of_the_user(base: Path, tmp_
         ({"learning_rate": 2}, "a learning rate lies between 0 and 1"),
         ({"head_learning_rate": 0}, "a learning rate lies between 0 and 1"),
         ({"batch_size": 10, "accumulate": 4}, "batch_size 10 cannot be shared out over accumulate 4"),
-        ({"epochs": 0}, "greater than 0"),
-        ({"warmup": 1}, "less than 1"),
+        ({"epochs": 0}, "a number above 0 was wanted"),
+        ({"warmup": 1}, "a number below 1 was wanted"),
         ({"schedule": "linera"}, "no schedule is called 'linera'. Did you mean 'linear'? Any other is named by where it stands"),
         ({"optimizer": "adam"}, "no optimizer is called 'adam'. Did you mean 'adamw'?"),
         ({"optimizer": {"name": "adamw", "betta1": 0.9}}, "did you mean 'beta1'?"),
         ({"callbacks": ["EarlyStoppingCallback"]}, "Any other is named by where it stands: package.module:Name"),
-        ({"save_minutes": 0}, "greater than 0"),
+        ({"save_minutes": 0}, "a number above 0 was wanted"),
         ({"engine": "loop", "arguments": {"neftune_noise_alpha": 5.0}}, "take neftune_noise_alpha out, or set engine: trainer"),
         ({"arguments": {"torch_compile_mode": "default"}}, "torch_compile_mode says how to compile, and compile is false"),
-        ({"precision": "fp8"}, "'auto', 'fp32', 'bf16' or 'fp16'"),
-        ({"early_stopping": 0}, "greater than or equal to 1"),
+        ({"precision": "fp8"}, "auto, fp32, bf16 or fp16 was wanted"),
+        ({"early_stopping": 0}, "a number from 1 up was wanted"),
         ({"max_step": 3}, "did you mean 'max_steps'?"),
     ],
 )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import types
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Annotated, Any, Self, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, ValidationError
+from pydantic_core import ErrorDetails, core_schema
 
 from tunewright.core.errors import BadConfig, Problem, nearest, short
 
@@ -15,7 +16,7 @@ from tunewright.core.errors import BadConfig, Problem, nearest, short
 class Config(BaseModel):
     """Frozen, typed, and closed: a key that is not a field is an error, never ignored."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     @classmethod
     def read(cls, values: Mapping[str, Any]) -> Self:
@@ -29,6 +30,26 @@ class Config(BaseModel):
         except ValidationError as error:
             raise BadConfig(list(_problems(error, cls))) from None
 
+    @classmethod
+    def meanings(cls) -> dict[str, str]:
+        """Setting -> what the text below it says of it; one without such a text is left out.
+
+        Read from the source when it is asked for: to do so whenever a class is made would take a third of what a refused recipe takes.
+        """
+        found: dict[str, str] = {}
+        for owner in reversed(cls.__mro__):
+            if issubclass(owner, Config) and owner is not Config:
+                found |= _texts_below(owner)
+        return {name: found[name] for name in cls.model_fields if name in found}
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        made = handler(schema)
+        properties = handler.resolve_ref_schema(made).get("properties", {})
+        for name, meaning in cls.meanings().items():
+            properties[name].setdefault("description", meaning)
+        return made
+
     def state(self) -> dict[str, Any]:
         """What a checkpoint must keep: the private attributes, by name."""
         return {name: getattr(self, name) for name in self.__private_attributes__}
@@ -39,12 +60,54 @@ class Config(BaseModel):
             setattr(self, name, state[name])
 
 
+@cache
+def _texts_below(owner: type[Config]) -> dict[str, str]:
+    """Field of this very class -> the text that stands below it in the source."""
+    import ast
+    import inspect
+    import textwrap
+
+    (made,) = ast.parse(textwrap.dedent(inspect.getsource(owner))).body
+    assert isinstance(made, ast.ClassDef)
+    found = {}
+    for field, below in zip(made.body, made.body[1:], strict=False):
+        match field, below:
+            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
+                found[name] = inspect.cleandoc(text)
+    return found
+
+
 WHOLE = "(recipe)"
 """The path of a problem that belongs to no single key."""
 
 
+WANTED = {
+    **dict.fromkeys(("int_parsing", "int_type", "int_from_float", "int_parsing_size"), "a whole number"),
+    **dict.fromkeys(("float_parsing", "float_type", "finite_number"), "a number"),
+    **dict.fromkeys(("bool_parsing", "bool_type"), "true or false"),
+    **dict.fromkeys(("string_type", "string_sub_type"), "a text"),
+    **dict.fromkeys(("model_type", "model_attributes_type", "dict_type", "mapping_type"), "a section with keys of its own"),
+    **dict.fromkeys(("tuple_type", "list_type"), "a list"),
+    "too_short": "a list of {min_length} at least",
+    "too_long": "a list of {max_length} at most",
+    "greater_than": "a number above {gt:g}",
+    "greater_than_equal": "a number from {ge:g} up",
+    "less_than": "a number below {lt:g}",
+    "less_than_equal": "a number of {le:g} at most",
+}
+"""What pydantic calls a mistake -> what was wanted instead, in our words."""
+NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+"""What a run or a dataset may be called: its folder has the same name."""
+LANGUAGE = r"^[a-z]{2,3}$"
+FORMS = {
+    NAME: "a name of letters, digits, '.', '_' and '-' that begins with a letter or a digit",
+    LANGUAGE: "a code of two or three letters, as en,",
+}
+"""Pattern of a text -> the same in words."""
+
+
 def _problems(error: ValidationError, owner: type[BaseModel]) -> Iterator[Problem]:
-    told: dict[str, list[str]] = {}
+    told, wanted, got = dict[str, list[str]](), dict[str, list[str]](), dict[str, str]()
     for item in error.errors():
         path = ".".join(_without_tags(item["loc"], owner)) or WHOLE
         inner = item.get("ctx", {}).get("error")
@@ -52,9 +115,26 @@ def _problems(error: ValidationError, owner: type[BaseModel]) -> Iterator[Proble
             for problem in inner.problems:
                 below = "" if problem.path == WHOLE else f".{problem.path}"
                 told.setdefault(path + below, []).append(problem.message)
+        elif one := _wanted(item):
+            wanted.setdefault(path, []).append(one)
+            told.setdefault(path, [])
+            got[path] = short(item["input"])
         else:
             told.setdefault(path, []).append(_message(item, owner, inner))
-    yield from (Problem(path, "; or: ".join(dict.fromkeys(messages))) for path, messages in told.items())
+    for path, messages in told.items():
+        if path in wanted:
+            messages = [f"{' or '.join(dict.fromkeys(wanted[path]))} was wanted (got {got[path]})", *messages]
+        yield Problem(path, "; or: ".join(dict.fromkeys(messages)))
+
+
+def _wanted(item: ErrorDetails) -> str:
+    """What a value should have been, where that is a kind of value; empty where more must be said."""
+    context = item.get("ctx", {})
+    if item["type"] == "literal_error":
+        return str(context["expected"]).replace("'", "")  # pydantic: 'auto', 'fp32' or 'bf16'
+    if item["type"] == "string_pattern_mismatch":
+        return FORMS.get(context["pattern"], f"a text of the form {context['pattern']}")
+    return WANTED.get(item["type"], "").format_map(context)
 
 
 def _message(item: ErrorDetails, owner: type[BaseModel], inner: object) -> str:
@@ -63,10 +143,6 @@ def _message(item: ErrorDetails, owner: type[BaseModel], inner: object) -> str:
         return "this key is needed"
     if kind == "extra_forbidden":
         return _unknown_key(item["loc"], owner)
-    if kind in {"model_type", "model_attributes_type", "dict_type"}:
-        return f"a section with keys of its own was wanted{got}"
-    if kind in {"tuple_type", "list_type"}:
-        return f"a list was wanted{got}"
     return item["msg"].removeprefix("Value error, ") + ("" if inner else got)
 
 

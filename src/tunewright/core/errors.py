@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
+from difflib import SequenceMatcher, get_close_matches
 from typing import ClassVar
 
 
@@ -102,14 +102,20 @@ class SeveralErrors(UserError):
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name that looks most like ``name``, or None when none comes close.
+    """The known name that ``name`` was meant for: one slip away, three quarters alike, or begun; None when none comes close.
 
     >>> nearest("lable", ["text", "label"])
     'label'
     """
     by_lower = {one.lower(): one for one in known}
     found = get_close_matches(name.lower(), by_lower, n=1)
-    return by_lower[found[0]] if found else None
+    return by_lower[found[0]] if found and _near(name.lower(), found[0]) else None
+
+
+def _near(one: str, other: str) -> bool:
+    alike = SequenceMatcher(None, other, one).ratio()
+    odd_letters = round((1 - alike) * (len(one) + len(other)))  # a letter for another, or two that changed places: two
+    return alike >= 0.75 or odd_letters <= 2 or one.startswith(other) or other.startswith(one)
 
 
 def hint(name: str, known: Iterable[str]) -> str:

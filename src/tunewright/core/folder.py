@@ -106,6 +106,8 @@ def writable(path: Path, otherwise: str = ELSEWHERE) -> Iterator[None]:
         if _is_full(error, path.parent):  # torch and safetensors tell of a full disk in errors of their own
             told = told if "space left" in told else f"no space left: {told}"
             raise DiskFull(f"{path} cannot be written ({told})", "", otherwise) from error
+        if isinstance(error, IsADirectoryError):
+            raise UserError(f"{path} is a folder", "A file was to be written there", f"Name one in it, as {path / 'name'}") from error
         if isinstance(error, OSError):
             raise UserError(f"{path} cannot be written ({told})", "", otherwise) from error
         raise

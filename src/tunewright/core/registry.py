@@ -38,17 +38,17 @@ class Registry(Generic[T]):
         Raises:
             UnknownName: with the nearest known name.
         """
-        places = self.places()
-        if name not in places:
-            raise UnknownName(self.kind, name, places)
-        module, _, attribute = places[name].partition(":")
+        place = self._ours.get(name) or self.places().get(name)  # what is installed beside us is read for names that are not ours alone
+        if place is None:
+            raise UnknownName(self.kind, name, self.places())
+        module, _, attribute = place.partition(":")
         try:
             found: type[T] = getattr(import_module(module), attribute)
         except (ImportError, AttributeError) as error:
             if name in self._ours:
                 raise
             raise UserError(
-                f"the {self.kind} {name!r} comes from a plug-in that cannot be loaded from {places[name]} ({error})",
+                f"the {self.kind} {name!r} comes from a plug-in that cannot be loaded from {place} ({error})",
                 "",
                 "Install that package again, or remove it",
             ) from error
@@ -57,9 +57,9 @@ class Registry(Generic[T]):
     def name_of(self, member: T) -> str:
         """The name under which the class of ``member`` is registered."""
         place = f"{type(member).__module__}:{type(member).__qualname__}"
-        for name, where in (self._ours | self.places()).items():
-            if where == place:
-                return name
+        name = _named(place, self._ours) or _named(place, self.places())
+        if name is not None:
+            return name
         raise UserError(
             f"{place} is no registered {self.kind}", hint(type(member).__name__, self.places()), "Name it through an entry point"
         )
@@ -113,6 +113,10 @@ class Member:
 
 class UserErrorValue(UserError, ValueError):
     """A UserError that pydantic collects with the other problems of a recipe."""
+
+
+def _named(place: str, places: Mapping[str, str]) -> str | None:
+    return next((name for name, where in places.items() if where == place), None)
 
 
 @cache

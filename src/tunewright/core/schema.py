@@ -7,7 +7,7 @@ from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, Literal, Self, TypeVar, overload
 
-from pydantic import PlainSerializer, ValidatorFunctionWrapHandler, WrapValidator, model_validator
+from pydantic import Field, PlainSerializer, ValidatorFunctionWrapHandler, WrapValidator, model_validator
 
 from tunewright.core.config import Config
 
@@ -191,6 +191,14 @@ class Finding(Config):
     """Parallel to ``places``: rows with the same number belong together (duplicates of each other). Empty when there are no groups."""
     recipe: str = ""
     """The line of a recipe that applies the remedy, as ``data.policy.<rule>: drop``."""
+    kept: Annotated[Sequence[int], WrapValidator(_numbers), PlainSerializer(tuple, return_type=tuple[int, ...])] = ()
+    """Parallel to ``places``: 1 for a row that stays, 0 for one that was removed. Empty when ``action`` holds for all of them."""
+    numbers: dict[str, int | float] = Field(default_factory=dict)
+    """The figures of the message, and what they were measured against, each under a name; shares lie in [0, 1]."""
+
+    def is_kept(self, at: int) -> bool:
+        """Whether the row with this index in ``places`` is still among those of the dataset."""
+        return bool(self.kept[at]) if len(self.kept) else self.action != "drop"
 
     def __str__(self) -> str:
         return f"{self.rule}: {self.message}"

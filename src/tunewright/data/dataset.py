@@ -45,6 +45,8 @@ _FINDINGS = pa.schema(
         ("group", pa.int64()),
         ("message", pa.string()),
         ("remedy", pa.string()),
+        ("kept", pa.bool_()),
+        ("numbers", pa.string()),
     ]
 )
 
@@ -162,8 +164,9 @@ class Dataset:
             at += max(told["rows"], 1)
             places = Origins.of(mine, "file", "row").places()
             groups = () if mine["group"].null_count else Numbers(array("q", mine["group"].to_numpy().tobytes()))
-            plain = {key: told[key] for key in ("rule", "severity", "message", "remedy", "recipe", "action")}
-            findings.append(Finding(**plain, places=places, groups=groups))
+            stays = () if mine["kept"].null_count else Numbers(array("q", mine["kept"].to_numpy().astype(np.int64).tobytes()))
+            plain = {key: told[key] for key in ("rule", "severity", "message", "remedy", "recipe", "action", "numbers")}
+            findings.append(Finding(**plain, places=places, groups=groups, kept=stays))
         return tuple(findings)
 
     def summary(self) -> dict[str, Any]:
@@ -305,7 +308,8 @@ def _finding_lines(findings: Sequence[Finding]) -> Iterator[pa.Table]:
     for finding in findings:
         count = len(finding.places)
         for start in range(0, max(count, 1), BATCH_ROWS):
-            places, groups = Places.of(finding.places[start : start + BATCH_ROWS]), Numbers.of(finding.groups[start : start + BATCH_ROWS])
+            part = slice(start, start + BATCH_ROWS)
+            places, groups, stays = Places.of(finding.places[part]), Numbers.of(finding.groups[part]), Numbers.of(finding.kept[part])
             lines = max(len(places), 1)
             nothing = pa.nulls(lines, pa.int64())
             columns = {
@@ -315,6 +319,8 @@ def _finding_lines(findings: Sequence[Finding]) -> Iterator[pa.Table]:
                 else nothing.cast("string"),
                 "row": pa.array(np.frombuffer(places.rows, np.int64)) if count else nothing,
                 "group": pa.array(np.frombuffer(groups.values, np.int64)) if len(groups) else nothing,
+                "kept": pa.array(np.frombuffer(stays.values, np.int64) > 0) if len(stays) else nothing.cast("bool"),
+                "numbers": pa.repeat(json.dumps(finding.numbers, sort_keys=True), lines),
             }
             yield pa.table([columns[name] for name in _FINDINGS.names], schema=_FINDINGS)
 

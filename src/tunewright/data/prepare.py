@@ -22,7 +22,7 @@ from tunewright.core.log import say
 from tunewright.core.schema import SPLITS, Finding
 from tunewright.data.audit import RULES_VERSION
 from tunewright.data.audit.apply import Chosen, Removed, apply, chosen, refuse
-from tunewright.data.audit.base import TRAIN, Looked, Services, is_fault_column, rows_word
+from tunewright.data.audit.base import TEST, TRAIN, Looked, Services, is_fault_column, rows_word
 from tunewright.data.audit.near_duplicates import NearDuplicate
 from tunewright.data.audit.personal import redactions, without_private
 from tunewright.data.audit.redaction import Redaction
@@ -37,6 +37,7 @@ from tunewright.data.settings import DataSettings
 from tunewright.data.shelf import BATCH_ROWS, only, remade, shelved, taken
 from tunewright.data.source import Source, prepared_folder, read_source
 from tunewright.data.splits.clusters import Labels, united
+from tunewright.data.splits.folds import LATER_FOLD, UNUSED, folds, folds_by_time, with_fold
 from tunewright.data.splits.split import Divided, by_time, stratified
 from tunewright.data.summary import summary
 from tunewright.tasks import TASKS
@@ -195,17 +196,18 @@ def _content(source: Source, settings: DataSettings, rules: Chosen, task: Task, 
     looked = replace(looked, services=services, near_threshold=near.threshold if isinstance(near, NearDuplicate) else looked.near_threshold)
     cleaned = apply("clean", looked, rules, task)
     try:
-        looked, made = _split(cleaned.looked, settings, task, seed)
+        looked, made, unused = _split(cleaned.looked, settings, task, seed)
         last = apply("split", looked, rules, task)
         kept = _as_kept(last.looked)
         learned = task.learn(_role_rows(kept, kept.split == TRAIN))
     except UserError:
         refuse(cleaned.findings)
         raise
+    removed = (*cleaned.removed, *unused, *last.removed)
     findings = (*source.findings, *named, *cleaned.findings, *last.findings)
     private = redactions(rules.rules, rules.policy)
     findings = _redacted(findings, private)
-    quarantine = _quarantine(original, (*cleaned.removed, *last.removed), source.bad)
+    quarantine = _quarantine(original, removed, source.bad)
     quarantine = without_private(quarantine, private, [columns[role.name] for role in kept.roles if role.kind != "text"])
     content = Content(
         name=settings.name or source.name,
@@ -219,9 +221,7 @@ def _content(source: Source, settings: DataSettings, rules: Chosen, task: Task, 
         kept=kept.rows,
         split=kept.split,
         quarantine=quarantine,
-        summary=summary(
-            source, settings, rules, learned, seed, columns, original, kept, (*cleaned.removed, *last.removed), findings, made, private
-        ),
+        summary=summary(source, settings, rules, learned, seed, columns, original, kept, removed, findings, made, private),
     )
     _nothing_lost(source, content)
     return content
@@ -262,8 +262,8 @@ def _keyed(looked: Looked, original: pa.Table, settings: DataSettings) -> Looked
     )
 
 
-def _split(looked: Looked, settings: DataSettings, task: Task, seed: int) -> tuple[Looked, Divided | None]:
-    """The rows with the missing splits made from train, and how well that went; None where every split is given.
+def _split(looked: Looked, settings: DataSettings, task: Task, seed: int) -> tuple[Looked, Divided | None, list[Removed]]:
+    """The rows with the missing splits made from train; how well that went, None where every split is given; and rows of later folds.
 
     Raises:
         UserError: too few rows, too few labels, or too many copies to fill every split.
@@ -272,7 +272,7 @@ def _split(looked: Looked, settings: DataSettings, task: Task, seed: int) -> tup
     _every_given_split_has_rows(looked)
     pool = looked.split == TRAIN
     if not shares:
-        return looked, None
+        return looked, None, []
     if pool.sum() < FEWEST:
         raise UserError(
             f"only {rows_word(int(pool.sum()))} can be used",
@@ -293,7 +293,11 @@ def _split(looked: Looked, settings: DataSettings, task: Task, seed: int) -> tup
         )
     everywhere = looked.split.copy()
     everywhere[pool] = made.split
-    return looked.split_as(everywhere), made
+    if not (later := everywhere == UNUSED).any():
+        return looked.split_as(everywhere), made, []
+    why = f"newer than fold {settings.split.fold} of {settings.split.folds}, which is the validation split"
+    unused = Removed(LATER_FOLD, looked.number[later], (why,) * int(later.sum()))
+    return looked.split_as(everywhere).only(~later), made, [unused]
 
 
 def _every_given_split_has_rows(looked: Looked) -> None:
@@ -309,8 +313,25 @@ def _every_given_split_has_rows(looked: Looked) -> None:
 
 def _divided(rows: Looked, settings: DataSettings, shares: Mapping[str, float], seed: int) -> Divided:
     """The rows in train and in the splits that are made from it."""
-    alike = rows.near_texts
-    clusters = alike if rows.group is None else united(alike, rows.group)
+    made = _by_shares(rows, settings, shares, seed)
+    k = settings.split.folds
+    if k is None:
+        return made
+    rest = made.split != TEST
+    others = rows.only(rest)
+    if settings.split.by == "time" and others.time is not None:
+        return with_fold(made, folds_by_time(_clusters(others), others.time, k), k, settings.split.fold, by_time=True)
+    labels = None if settings.split.by == "random" else _strata(others)
+    return with_fold(made, folds(_clusters(others), labels, k, others.said, seed), k, settings.split.fold)
+
+
+def _clusters(rows: Looked) -> np.ndarray:
+    """(rows,) int, the same number for rows that must stay in one split."""
+    return rows.near_texts if rows.group is None else united(rows.near_texts, rows.group)
+
+
+def _by_shares(rows: Looked, settings: DataSettings, shares: Mapping[str, float], seed: int) -> Divided:
+    clusters = _clusters(rows)
     if settings.split.by == "time" and rows.time is not None:
         return by_time(clusters, rows.time, shares)
     return stratified(clusters, None if settings.split.by == "random" else _strata(rows), shares, rows.said, seed)

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import Field, PlainSerializer, WithJsonSchema, field_validator, model_validator
 
-from tunewright.core.config import Config
+from tunewright.core.config import NAME, Config
 from tunewright.core.errors import BadConfig, Problem, hint, short
 from tunewright.core.schema import SPLITS, Policy
 from tunewright.core.switches import Switches, settings_of, wrong
@@ -57,6 +57,28 @@ class SplitSettings(Config):
     """Share of the rows that choose the checkpoint; not used where the source names a validation split."""
     test: float = Field(0.1, gt=0, lt=1)
     """Share of the rows that are locked away for the quoted score; not used where the source names a test split."""
+    folds: int | None = Field(None, ge=2)
+    """For cross-validation: the rows that are not test fall into so many folds, and one of them is the validation split, in the place of
+    the share ``validation``. The test split is the same whatever the fold. With ``by: time`` the folds follow each other behind the oldest
+    rows, and train has only rows of the blocks before the fold; the rows of later ones go to the quarantine."""
+    fold: int = Field(0, ge=0)
+    """Which of the ``folds`` is the validation split, counted from 0."""
+
+    @model_validator(mode="after")
+    def _folds_there_are(self) -> Self:
+        if self.folds is None:
+            if self.fold:
+                raise ValueError(f"fold: {self.fold} needs to know of how many: write data.split.folds, as {max(5, self.fold + 1)}")
+            return self
+        if self.by == "given":
+            raise ValueError("by: given makes no split, so that there are no folds: leave folds out, or choose another by")
+        if self.fold >= self.folds:
+            raise ValueError(f"fold: {self.fold} is none of {self.folds} folds, which are counted from 0 to {self.folds - 1}")
+        if self.validation != type(self).model_fields["validation"].default:
+            raise ValueError(
+                f"validation: {self.validation:g} and folds: {self.folds} both say how large the validation split is; leave one of them out"
+            )
+        return self
 
     @model_validator(mode="after")
     def _names_its_column(self) -> Self:
@@ -116,7 +138,7 @@ class DataSettings(Config):
     """``true``, or settings: training rows are read as they are needed, from a source that may be larger than memory and disk."""
     card: CardSettings = Field(default_factory=CardSettings)
     """What only people know of the rows, for the dataset's card."""
-    name: str | None = Field(None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    name: str | None = Field(None, pattern=NAME)
     """What the dataset is called; left out, it is named after its file."""
 
     @field_validator("source")
@@ -144,6 +166,18 @@ class DataSettings(Config):
             raise ValueError(
                 f"split.by: given makes no split, and the source names no {' and no '.join(missing)}: write source: "
                 "{train: ..., validation: ..., test: ...}, or let the missing ones be made, as by split.by: stratified"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _folds_can_be_made(self) -> Self:
+        if self.split.folds is not None and isinstance(self.source, Mapping) and "validation" in self.source:
+            raise ValueError(
+                "split.folds makes the validation split, and the source names one: leave split.folds out, or give its rows to train"
+            )
+        if self.split.folds is not None and self.streaming:
+            raise ValueError(
+                "split.folds cannot be kept by a stream, whose later rows are trained on whatever the fold: leave folds or streaming out"
             )
         return self
 

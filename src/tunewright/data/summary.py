@@ -7,14 +7,15 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tunewright.core.schema import SPLITS, Finding, Place
+from tunewright.core.schema import SPLITS, Finding, Numbers, Place
 from tunewright.data.audit.apply import Chosen, Removed
 from tunewright.data.audit.base import TEST, Looked
+from tunewright.data.audit.personal import recogniser, without_private
 from tunewright.data.audit.personal import shown as masked_private
-from tunewright.data.audit.personal import without_private
 from tunewright.data.audit.redaction import Redaction
 from tunewright.data.origins import Origins
 from tunewright.data.settings import DataSettings
@@ -92,7 +93,7 @@ def summary(
         "test_without_label": _test_without_label(source, removed),
         "card": settings.card.model_dump(mode="json"),
         "rules": dict(rules.policy),
-        "findings": _told(findings, source, original, [columns[role] for role in kept.text_roles], private),
+        "findings": _told(findings, source, original, [columns[role] for role in kept.text_roles], private, recogniser(rules.rules)),
     }
 
 
@@ -115,23 +116,37 @@ def _test_without_label(source: Source, removed: tuple[Removed, ...]) -> int:
 
 
 def _told(
-    findings: Sequence[Finding], source: Source, original: pa.Table, texts: list[str], private: Sequence[Redaction]
+    findings: Sequence[Finding], source: Source, original: pa.Table, texts: list[str], private: Sequence[Redaction], names: str
 ) -> list[dict[str, Any]]:
-    shown = _shown(list(dict.fromkeys(place for finding in findings for place in finding.places[:SHOWN])), source, original, texts)
-    masked = dict(zip(shown, masked_private(list(shown.values())), strict=True))
+    shown = _shown(list(dict.fromkeys(finding.places[at] for finding in findings for at in _first(finding))), source, original, texts)
+    masked = dict(zip(shown, masked_private(list(shown.values()), names), strict=True))
     mended = without_private(pa.table({"text": pa.array(list(shown.values()), pa.string())}), private)["text"].to_pylist()
     shown = dict(zip(shown, mended, strict=True))
     return [
         {
-            **finding.model_dump(include={"rule", "severity", "message", "remedy", "recipe", "action"}),
+            **finding.model_dump(include={"rule", "severity", "message", "remedy", "recipe", "action", "numbers"}),
             "rows": len(finding.places),
             "shown": [
-                {"file": place.file, "row": place.row, "text": (masked if finding.rule in PRIVATE else shown).get(place, "")[:LETTERS]}
-                for place in finding.places[:SHOWN]
+                {
+                    "file": (place := finding.places[at]).file,
+                    "row": place.row,
+                    "text": (masked if finding.rule in PRIVATE else shown).get(place, "")[:LETTERS],
+                    "group": finding.groups[at] if len(finding.groups) else None,
+                    "kept": finding.is_kept(at),
+                }
+                for at in _first(finding)
             ],
         }
         for finding in findings
     ]
+
+
+def _first(finding: Finding) -> list[int]:
+    """The indices of the rows that are shown: the first ones; of clusters, the first clusters, each from its first row."""
+    if not len(finding.groups):
+        return list(range(min(len(finding.places), SHOWN)))
+    found: list[int] = np.argsort(np.asarray(Numbers.of(finding.groups).values), kind="stable")[:SHOWN].tolist()
+    return found
 
 
 def _as_text(cell: Any) -> str:

@@ -25,7 +25,7 @@ from tunewright.pipeline.room import lacking
 if TYPE_CHECKING:
     from tunewright.data.dataset import Dataset
     from tunewright.data.prepare import Audit
-    from tunewright.pipeline.train import Plan
+    from tunewright.pipeline.plan import Plan
 
 GB = 1e9
 
@@ -65,7 +65,7 @@ def look_at_model(recipe: Recipe, where: Path, data: Audit | Dataset, found: Fou
         UserError: the settings cannot be trained with.
     """
     from tunewright.pipeline.estimate import estimate
-    from tunewright.pipeline.train import make_plan
+    from tunewright.pipeline.make_plan import make_plan
 
     calm_libraries()
     with tempfile.TemporaryDirectory() as scratch:  # rows are encoded there, so that nothing stays

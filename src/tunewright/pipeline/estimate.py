@@ -27,8 +27,9 @@ from tunewright.model.size import (
     total_steps,
 )
 from tunewright.pipeline.frozen import frozen_states, plan_bytes
+from tunewright.pipeline.job import job_of, scorer
+from tunewright.pipeline.plan import Plan
 from tunewright.pipeline.room import needed_bytes
-from tunewright.pipeline.train import Plan, job_of, scorer
 from tunewright.train.run import Callback, Run
 
 if TYPE_CHECKING:

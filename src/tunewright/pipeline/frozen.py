@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tunewright.data.encode import EncodedRows
     from tunewright.model.build import Built
     from tunewright.model.states import States
-    from tunewright.pipeline.train import Plan
+    from tunewright.pipeline.plan import Plan
     from tunewright.tasks.base import Encoded
 
 TOKENS_AT_ONCE = 512

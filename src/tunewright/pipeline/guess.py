@@ -254,7 +254,7 @@ def _why(one: Look, role: str) -> str:
     names = f"{one.distinct} names" if one.kind == "labels" else f"{one.distinct} labels"
     rest = "..." if one.distinct > len(one.top) else ""
     kind = f"{one.why}: " if one.kind == "labels" else ""
-    return f"{kind}{names} ({shown}{rest}){missing}"
+    return f"{kind}{names} in the first {one.rows:,} rows ({shown}{rest}){missing}"
 
 
 def _constant_label(looks: Sequence[Look]) -> Look | None:

@@ -117,7 +117,7 @@ def _kind(facts: _Facts) -> tuple[Kind, str, str]:
     if _repeats(distinct, filled) and facts.letters <= LONGEST_LABEL and not (facts.letters > 30 and facts.words > 5):
         return "label", f"{distinct} values that come back", ""
     if facts.words >= 3 or facts.letters >= 20:
-        return "text", f"free text of {facts.words:.0f} words, {_differ(distinct, filled)}", ""
+        return "text", f"free text, {_middle(facts.texts)}, {_differ(distinct, filled)}", ""
     return "words", f"short text, {_differ(distinct, filled)}", ""
 
 
@@ -190,8 +190,14 @@ def _repeats(distinct: int, filled: int) -> bool:
     return 2 <= distinct <= min(MOST_LABELS, filled / (2 if filled < 200 else 4))
 
 
+def _middle(texts: Sequence[str]) -> str:
+    """How long the texts are: of a row in the middle, because a few very long ones say nothing of the others."""
+    words = sorted(len(text.split()) for text in texts)[len(texts) // 2]
+    return f"half of the rows with up to {words:,} word{'s' * (words != 1)}"
+
+
 def _differ(distinct: int, filled: int) -> str:
-    return "every row differs" if distinct == filled else f"{distinct:,} of {filled:,} differ"
+    return "no two alike" if distinct == filled else f"{distinct:,} of {filled:,} different"
 
 
 def _plain(value: Any) -> str:

@@ -64,6 +64,8 @@ def new(data: Sequence[str], out: Path, overwrite: bool = False) -> Written:
     Raises:
         UserError: the source cannot be read or does not look like a task that is known; or ``out`` exists.
     """
+    if out.is_dir():
+        raise UserError(f"--out {out} is a folder", "A file for the recipe is wanted", f"As in: --out {out / 'recipe.yaml'}")
     if out.exists() and not overwrite:
         raise UserError(f"{out} exists", "A recipe is not written over another", "Choose another name (--out), or replace it: --overwrite")
     if "-" in data:

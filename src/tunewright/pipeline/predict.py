@@ -179,7 +179,7 @@ def _found(there: list[str], texts: tuple[str, ...], source: str, trained: Mappi
     usual = {role: trained.get(role, role) for role in texts}
     columns = {role: given.get(role) or (role if column not in there and role in there else column) for role, column in usual.items()}
     try:
-        require_columns(there, columns, source)
+        require_columns(there, columns, "standard input" if source == "-" else source)
     except UserError as error:
         raise UserError(error.found, error.wanted, _name_it(columns)) from None
     return columns
@@ -225,8 +225,14 @@ def format_of(form: str | None, out: Path | None) -> Format:
     """The format that is asked for by name, else by the ending of the file, else JSONL.
 
     Raises:
-        UserError: no format is called so.
+        UserError: no format is called so, or the file is a folder.
     """
+    if out is not None and out.is_dir():
+        raise UserError(f"--out {out} is a folder", "A file that the answers go into is wanted", f"As in: --out {out / 'answers.csv'}")
+    if out is not None and not form and not out.suffix:
+        raise UserError(
+            f"--out {out} has no ending that says the format", "csv, jsonl or parquet is wanted", f"As in: --out {out}.csv, or --format csv"
+        )
     name = form or (out.suffix.removeprefix(".") if out else "jsonl")
     formats: dict[str, Format] = {"csv": "csv", "jsonl": "jsonl", "parquet": "parquet"}
     if name not in formats:

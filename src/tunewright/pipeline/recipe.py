@@ -9,7 +9,7 @@ from typing import Annotated, Any, Self
 import yaml
 from pydantic import Field, field_validator, model_validator
 
-from tunewright.core.config import Config
+from tunewright.core.config import NAME, Config
 from tunewright.core.errors import BadConfig, Problem, UserError, hint, nearest
 from tunewright.core.registry import Member
 from tunewright.core.switches import Switches, wrong
@@ -57,7 +57,7 @@ class Recipe(Config):
     """Services that are told of every step as well: ``tensorboard``, ``mlflow``, ``wandb``."""
     seed: int = Field(0, ge=0)
     """Every stream of randomness starts from it."""
-    name: str | None = Field(None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    name: str | None = Field(None, pattern=NAME)
     """What the run is called; left out, ``<recipe>-1``, ``-2``..."""
     output_dir: str = "."
     """The folder that holds ``runs/`` and ``datasets/``; a relative one is looked for from where the command is given."""

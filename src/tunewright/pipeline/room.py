@@ -10,7 +10,7 @@ from tunewright.core.folder import free_bytes
 from tunewright.model.size import Size, looks_and_saves, size_without_weights, total_steps
 
 if TYPE_CHECKING:
-    from tunewright.pipeline.train import Plan
+    from tunewright.pipeline.plan import Plan
 
 
 def needed_bytes(plan: Plan, size: Size) -> int:

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from tunewright.data.streams.feed import Step
     from tunewright.data.streams.ledger import Ledger
     from tunewright.data.streams.stream import RowStream
+    from tunewright.pipeline.plan import Plan
     from tunewright.pipeline.resolve import Reasons
-    from tunewright.pipeline.train import Plan
     from tunewright.tasks.base import Encoded, Task
 
 FOLDER = "stream"
@@ -143,7 +143,7 @@ def steps_of(run: Path, plan: Plan, position: Mapping[str, Any] | None) -> Itera
     from tunewright.data.streams.feed import Feed, Shuffle
     from tunewright.data.streams.ledger import Ledger
     from tunewright.data.streams.stream import Mark, open_stream
-    from tunewright.pipeline.train import micro_rows
+    from tunewright.pipeline.plan import micro_rows
 
     recipe, settings = plan.recipe, plan.recipe.data
     streaming, train = settings.streaming, recipe.train

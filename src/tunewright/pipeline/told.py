@@ -66,10 +66,18 @@ def _finding(one: Mapping[str, Any], read: int, one_file: bool, width: int) -> I
     """A line that says what, how much and what was done; the message; some rows; and the remedy, where there still is something to do."""
     margin, still = " " * 10, one["action"] in STILL_THERE
     rows = f", {one['rows']:,} row{'s' * (one['rows'] != 1)} ({_share(one['rows'] / max(read, 1))})" if one["rows"] else ""
-    yield f"  {one['severity']:<8}{one['rule']}{rows}, {DONE[one['action']]}"
+    removed = one.get("numbers", {}).get("removed", one["rows"])
+    of_them = f"{removed:,} of them " if removed != one["rows"] else ""
+    yield f"  {one['severity']:<8}{one['rule']}{rows}, {of_them}{DONE[one['action']]}"
     yield from _wrapped(one["message"], width, margin, margin)
-    for shown in one["shown"][: ROWS_SHOWN if still else 1]:
+    clusters = any(shown.get("group") is not None for shown in one["shown"])
+    seen: set[int] = set()
+    for shown in one["shown"][: ROWS_SHOWN if still or clusters else 1]:
         where = f"row {shown['row']}" if one_file else f"{shown['file']} row {shown['row']}"
+        if clusters:
+            first = "" if shown["group"] in seen else f" (the first of cluster {shown['group']})"
+            seen.add(shown["group"])
+            where = f"{'kept' if shown['kept'] else 'removed'}: {where}{first}"
         yield _cut(f"{margin}  {where}: {_harmless(shown['text'])}", width)
     if still:
         yield from _wrapped(one["remedy"], width, margin, margin)

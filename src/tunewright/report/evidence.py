@@ -170,6 +170,10 @@ class ShownRow(Fact):
     row: int | None = None
     text: str = ""
     label: str = ""
+    group: int | None = None
+    """The cluster that it belongs to, where the rule finds rows that belong together."""
+    kept: bool = True
+    """Whether it is still among the rows of the dataset."""
     suggested: str = ""
     """The label that the rule takes for the right one; empty where it knows no better."""
 

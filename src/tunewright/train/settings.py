@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from tunewright.core.config import Config
-from tunewright.core.errors import hint
+from tunewright.core.errors import BadConfig, Problem, UserError, hint, nearest
 from tunewright.train import ENGINES
 from tunewright.train.argument_names import OURS, TODAY, UNFIT, YESTERDAY
 from tunewright.train.callbacks.guests import GUESTS, Guest
@@ -93,18 +94,9 @@ class TrainSettings(Config):
     @field_validator("arguments", mode="after")
     @classmethod
     def _arguments_of_today(cls, arguments: dict[str, Any]) -> dict[str, Any]:
-        wrong = []
-        for name in arguments:
-            if name in OURS:
-                wrong.append(f"{name} is set by our key {OURS[name]}: write it there")
-            elif name in UNFIT:
-                wrong.append(f"{name} does not go here: {UNFIT[name]}")
-            elif name in YESTERDAY:
-                wrong.append(f"{name} is a name of older releases: {YESTERDAY[name]}")
-            elif name not in TODAY:
-                wrong.append(f"{name} is no field of TrainingArguments. {hint(name, TODAY - set(OURS) - set(UNFIT))}")
+        wrong = [Problem(name, why) for name in arguments if (why := _no_argument(name))]
         if wrong:
-            raise ValueError("; ".join(wrong))
+            raise BadConfig(wrong)
         return arguments
 
     @model_validator(mode="after")
@@ -138,10 +130,42 @@ class TrainSettings(Config):
         Raises:
             UserError: one does not exist, refuses its settings, or wants what the engine does not have.
         """
+        if self.arguments:
+            _of_this_release(self.arguments)
         self.optimizer.check()
         self.schedule.check(self.warmup)
         for callback in self.callbacks:
             callback.check(self.engine)
+
+
+def _no_argument(name: str) -> str:
+    """Why a name cannot stand in ``train.arguments``, with the one of today; empty for one that can."""
+    if name in OURS:
+        return f"it is set by our key {OURS[name]}: write it there"
+    if name in UNFIT:
+        return f"it does not go here: {UNFIT[name]}"
+    if name in YESTERDAY:
+        return f"a name of older releases: {YESTERDAY[name]}"
+    if name in TODAY:
+        return ""
+    ours = nearest(name, [*OURS, *TODAY])
+    meant = f"Did you mean our key {OURS[ours]}?" if ours in OURS else hint(name, TODAY - set(OURS) - set(UNFIT))
+    return f"no field of TrainingArguments. {meant}"
+
+
+def _of_this_release(arguments: Iterable[str]) -> None:
+    """Refuse arguments of a release of transformers that is newer than the installed one."""
+    import dataclasses
+
+    import transformers
+
+    known = {field.name for field in dataclasses.fields(transformers.TrainingArguments)}
+    if newer := sorted(set(arguments) - known):
+        raise UserError(
+            f"train.arguments: {', '.join(newer)}: transformers {transformers.__version__}, which is installed, does not have it",
+            "TrainingArguments of a newer release has it",
+            "Take it out, or install that release: pip install --upgrade transformers",
+        )
 
 
 def default_learning_rate(width: int) -> float:

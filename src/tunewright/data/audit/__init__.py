@@ -57,5 +57,5 @@ RULES: Registry[Rule] = Registry(
     },
 )
 
-RULES_VERSION = 3
-"""Raised when a rule finds other rows or mends them otherwise than before: datasets then get a new version."""
+RULES_VERSION = 4
+"""Raised when a rule finds other rows, mends them otherwise or tells more of them than before: datasets then get a new version."""

@@ -16,7 +16,7 @@ import pyarrow as pa
 from tunewright.core.errors import DataRefused, UserError
 from tunewright.core.folder import file_hash
 from tunewright.core.own_code import load, quoted
-from tunewright.core.schema import Finding, Numbers, Place, Policy
+from tunewright.core.schema import SPLITS, Finding, Numbers, Place, Policy
 from tunewright.core.switches import settings_of
 from tunewright.data.audit import RULES
 from tunewright.data.audit.base import Hit, Looked, Rule, Services
@@ -212,17 +212,18 @@ def _decide(name: str, rule: Rule, hit: Hit, wanted: Policy, looked: Looked) -> 
     does = rule.default if action == "refuse" else action
     spared = np.zeros(len(hit.rows), dtype=bool) if rule.reaches_test else looked.locked[hit.rows]
     gone = None
-    done = ""
+    done, counted = "", _figures(rule, hit, looked)
     if does == "drop":
         meant = np.ones(len(hit.rows), dtype=bool) if hit.removable is None else hit.removable
         gone = _removed(name, hit, meant & ~spared, looked)
-        done = f" Removed: {len(gone.numbers) + len(hit.places):,}." + _stay(int((meant & spared).sum()))
+        counted |= {"removed": len(gone.numbers) + len(hit.places), "left_in_test": int((meant & spared).sum())}
+        done = f" Removed: {counted['removed']:,}." + _stay(int(counted["left_in_test"]))
     elif does == "fix":
         looked = _fixed(looked, hit, ~spared)
-        done = f" Repaired: {int((~spared).sum()):,}." + _stay(int(spared.sum()))
+        counted |= {"repaired": int((~spared).sum()), "left_in_test": int(spared.sum())}
+        done = f" Repaired: {counted['repaired']:,}." + _stay(int(counted["left_in_test"]))
     places = hit.places or looked.places(hit.rows)
     rows = f" ({quote(places)})" if places else ""
-    groups = () if hit.groups is None else Numbers(array("q", hit.groups.astype(np.int64).tobytes()))
     finding = Finding(
         rule=name,
         severity=rule.severity,
@@ -230,10 +231,31 @@ def _decide(name: str, rule: Rule, hit: Hit, wanted: Policy, looked: Looked) -> 
         remedy=rule.remedy,
         action=action,
         places=places,
-        groups=groups,
+        groups=() if hit.groups is None else _compact(hit.groups),
         recipe=rule.recipe,
+        kept=() if gone is None or hit.places else _compact(~np.isin(looked.number[hit.rows], gone.numbers)),
+        numbers=counted,
     )
     return finding, gone, looked
+
+
+def _compact(numbers: np.ndarray) -> Numbers:
+    return Numbers(array("q", numbers.astype(np.int64).tobytes()))
+
+
+def _figures(rule: Rule, hit: Hit, looked: Looked) -> dict[str, int | float]:
+    """What can be counted of every hit, the settings of its rule that are numbers, and what the rule itself measured."""
+    settings = {name: value for name, value in rule if isinstance(value, (int, float)) and not isinstance(value, bool)}
+    found: dict[str, int | float] = {**settings, "rows": len(hit.rows) or len(hit.places), "rows_looked_at": len(looked)}
+    if len(hit.rows):
+        found["share"] = len(hit.rows) / len(looked)
+        here, whole = (np.bincount(split, minlength=len(SPLITS)).tolist() for split in (looked.split[hit.rows], looked.split))
+        for name, count, total in zip(SPLITS, here, whole, strict=True):
+            found |= {f"rows_{name}": count, f"share_{name}": count / total} if count else {}
+    if hit.groups is not None and len(hit.groups):
+        sizes = np.unique(hit.groups, return_counts=True)[1]
+        found |= {"clusters": len(sizes), "largest_cluster": int(sizes.max())}
+    return {**found, **hit.numbers}
 
 
 def _stay(count: int) -> str:

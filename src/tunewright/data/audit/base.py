@@ -313,6 +313,8 @@ class Hit:
         fixed: column -> the values that ``fix`` puts into ``rows``, parallel to them.
         told_only: there is nothing to decide: whatever the policy says, the rows stay.
         places: the rows concerned, where they are not among the rows looked at.
+        numbers: the figures that only this rule measured, each under a name; shares lie in [0, 1]. What every rule could count (rows, their
+            share, those of each split, clusters, removed ones) and the rule's own settings are added for it.
     """
 
     message: str
@@ -323,6 +325,7 @@ class Hit:
     fixed: Mapping[str, pa.Array | pa.ChunkedArray] = field(default_factory=dict)
     told_only: bool = False
     places: Sequence[Place] = ()
+    numbers: Mapping[str, int | float] = field(default_factory=dict)
 
 
 class Rule(Config):

@@ -62,7 +62,7 @@ class ControlCharacters(Rule):
             there = {role: looked.rows[role] for role, kinds in found.items() if kinds.any()}
             message = f"{rows_word(len(rows))} with characters that nobody sees: {told}"
             reason = "the text has characters that nobody sees"
-            yield Hit(message, rows, reason, fixed=Later(there, rows, lambda role, piece: _mended(piece)))
+            yield Hit(message, rows, reason, fixed=Later(there, rows, lambda role, piece: _mended(piece)), numbers=counts)
 
 
 def visible(text: str) -> str:

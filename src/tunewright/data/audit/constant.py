@@ -40,12 +40,15 @@ class ConstantColumn(Rule):
         constant = [name for name, (_, count) in most.items() if count == len(looked)]
         if constant:
             is_are = "column holds" if len(constant) == 1 else "columns hold"
-            yield Hit(f"{len(constant):,} {is_are} the same in every row: {named(constant)}", told_only=True)
+            yield Hit(
+                f"{len(constant):,} {is_are} the same in every row: {named(constant)}", told_only=True, numbers={"columns": len(constant)}
+            )
         for name, (value, count) in most.items():
             if count < len(looked):
                 rows = _others(looked.rows[name], value)
                 share = f"{100 * count / len(looked):.1f} % of the rows"
-                yield Hit(f"column {name!r} holds the same in {share}; {rows_word(len(rows))} with another value", rows)
+                told = f"column {name!r} holds the same in {share}; {rows_word(len(rows))} with another value"
+                yield Hit(told, rows, numbers={"share_of_most": count / len(looked)})
 
 
 def _most_frequent(column: pa.ChunkedArray, share: float) -> tuple[Any, int] | None:

@@ -3,13 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import numpy as np
 
-from tunewright.core.schema import SPLITS, Policy
+from tunewright.core.schema import SPLITS, Compact, Places, Policy
 from tunewright.data.audit.base import TRAIN, Hit, Looked, Rule, rows_word
 from tunewright.data.audit.normal import numbered_groups
+
+
+class Why(Compact[str]):
+    """Why each copy may go, made when it is asked for: the row that stays in its place.
+
+    Args:
+        stays: for each copy, where the row was read that stays.
+        says: what the copy says, as ``"the same"``.
+    """
+
+    __slots__ = ("says", "stays")
+
+    def __init__(self, stays: Places, says: str) -> None:
+        self.stays, self.says = stays, says
+
+    def __len__(self) -> int:
+        return len(self.stays)
+
+    def item(self, at: int) -> str:
+        return f"says {self.says} as {self.stays[at]}, which stays because it was read first"
+
+    def part(self, which: slice) -> Self:
+        return type(self)(self.stays[which], self.says)
 
 
 class ConflictingLabel(Rule):
@@ -41,7 +64,10 @@ class ExactDuplicate(Rule):
 
     def look(self, looked: Looked) -> Iterator[Hit]:
         yield from _copies(
-            looked, _pairs(looked.exact_texts, looked.whole_labels), "saying word for word the same as an earlier row, label included"
+            looked,
+            _pairs(looked.exact_texts, looked.whole_labels),
+            "saying word for word the same as an earlier row, label included",
+            "word for word the same",
         )
 
 
@@ -58,26 +84,30 @@ class NormalisedDuplicate(Rule):
         alike = _pairs(looked.normal_texts, looked.whole_labels)
         differ = _varied(_pairs(alike, looked.split.astype(np.int64)), looked.exact_texts)
         message = "saying the same as an earlier row but for case, blanks or punctuation, with the same label"
-        yield from _copies(looked.only(differ), alike[differ], message, np.flatnonzero(differ))
+        says = "the same but for case, blanks or punctuation"
+        yield from _copies(looked.only(differ), alike[differ], message, says, np.flatnonzero(differ))
 
 
-def _copies(looked: Looked, same: np.ndarray, what: str, numbers: np.ndarray | None = None) -> Iterator[Hit]:
+def _copies(looked: Looked, same: np.ndarray, what: str, says: str, numbers: np.ndarray | None = None) -> Iterator[Hit]:
     """One hit for all rows that have the same number as another row of their split; removable are the later ones in train.
 
-    ``numbers`` gives the index of each row among all rows, where ``looked`` holds only some.
+    Args:
+        what: of the later rows, for the message.
+        says: of the later rows, for the reason.
+        numbers: the index of each row among all rows, where ``looked`` holds only some.
     """
     keys = _pairs(same, looked.split.astype(np.int64))
     rows = np.flatnonzero(_shared(keys))
     if not len(rows):
         return
-    first = np.zeros(len(keys), dtype=bool)
-    first[np.unique(keys, return_index=True)[1]] = True
-    later, split = ~first[rows], looked.split[rows]
+    groups, split = numbered_groups(keys[rows]), looked.split[rows]
+    first = np.unique(groups, return_index=True)[1][groups]
+    later = first != np.arange(len(rows))
     counts = {SPLITS[at]: int((later & (split == at)).sum()) for at in np.unique(split).tolist()}
     told = ", ".join(f"{count:,} in {name}" for name, count in counts.items())
     message = f"{rows_word(int(later.sum()))} {what} ({told})"
     whole = rows if numbers is None else numbers[rows]
-    yield Hit(message, whole, "an earlier row of train says the same", numbered_groups(keys[rows]), later & (split == TRAIN))
+    yield Hit(message, whole, Why(looked.places(rows[first]), says), groups, later & (split == TRAIN), numbers={"copies": int(later.sum())})
 
 
 def _pairs(one: np.ndarray, other: np.ndarray) -> np.ndarray:

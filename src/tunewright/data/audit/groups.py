@@ -79,7 +79,7 @@ class LeakTime(Rule):
                 )
                 older |= early
         if told:
-            yield Hit("; ".join(told), np.flatnonzero(older))
+            yield Hit("; ".join(told), np.flatnonzero(older), numbers={"newest_of_train": float(newest)})
 
 
 def _told(seconds: float) -> str:

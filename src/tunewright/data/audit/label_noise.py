@@ -81,6 +81,7 @@ class LabelNoise(Rule):
                 f"wrong labels were not looked for: {rows_word(int(usable.sum()))} are more than data.rules.label-noise.most_rows "
                 f"({self.most_rows:,})",
                 told_only=True,
+                numbers={"rows_usable": int(usable.sum())},
             )
             return
         judged = self.judged(looked)
@@ -95,7 +96,8 @@ class LabelNoise(Rule):
                 f"the surest is labelled {label} and looks like {looks}"
             )
             reasons = [f"labelled {label}, looks like {looks} ({belief:.2f})" for label, looks, belief in said]
-            yield Hit(message, judged.rows[wrong], reasons)
+            figures = {"surest": float(judged.score[wrong].max()), "skill": float(judged.skill), "rows_judged": len(judged.rows)}
+            yield Hit(message, judged.rows[wrong], reasons, numbers=figures)
 
     def judged(self, looked: Looked) -> Judged | None:
         """Every row with a text and a label, judged by all others; None where there are too few rows or labels."""

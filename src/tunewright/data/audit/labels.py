@@ -31,7 +31,8 @@ class RareLabel(Rule):
             names = [f"{name!r} ({count})" for name, count in rare.items()]
             more = f" and {len(names) - 5:,} more" if len(names) > 5 else ""
             labels = "1 label has" if len(rare) == 1 else f"{len(rare):,} labels have"
-            yield Hit(f"{labels} fewer than {FEW} rows: {', '.join(names[:5])}{more}", rows, f"its label has fewer than {FEW} rows")
+            message = f"{labels} fewer than {FEW} rows: {', '.join(names[:5])}{more}"
+            yield Hit(message, rows, f"its label has fewer than {FEW} rows", numbers={"labels": len(rare), "rows_wanted": FEW})
 
 
 class LabelNeverTrained(Rule):
@@ -52,7 +53,7 @@ class LabelNeverTrained(Rule):
             if names
         )
         if told:
-            yield Hit(told, np.sort(np.concatenate(rows)))
+            yield Hit(told, np.sort(np.concatenate(rows)), numbers={"labels": len({name for names in missing.values() for name in names})})
 
 
 class Imbalance(Rule):
@@ -72,5 +73,6 @@ class Imbalance(Rule):
             share = 100 * counts[most] / int((looked.split == TRAIN).sum())
             yield Hit(
                 f"labels of very different frequency in train: {most!r} has {rows_word(counts[most])} ({share:.1f} %), "
-                f"{least!r} has {counts[least]:,}"
+                f"{least!r} has {counts[least]:,}",
+                numbers={"most": counts[most], "least": counts[least], "share_of_most": share / 100},
             )

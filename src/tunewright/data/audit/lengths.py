@@ -50,7 +50,8 @@ class OverLong(Rule):
         if len(rows):
             lost = tokens - limit
             reasons = [f"the text has {one:,} tokens, the model reads {limit:,}" for one in tokens.tolist()]
-            yield Hit(_cut(looked, rows, lost, int(tokens.sum()), limit), rows, reasons)
+            figures = {"tokens_read": limit, "tokens": int(tokens.sum()), "tokens_lost": int(lost.sum())}
+            yield Hit(_cut(looked, rows, lost, int(tokens.sum()), limit), rows, reasons, numbers=figures)
 
 
 class TooShort(Rule):

@@ -47,11 +47,13 @@ class MissingLabel(Rule):
         if len(rows):
             stands = int((why > 1).sum())
             of_them = f"; {stands:,} of them with a word that stands for none" if stands else ""
-            yield Hit(f"{rows_word(len(rows))} without a label{of_them}", rows, [told[one] for one in why[rows].tolist()])
+            reasons = [told[one] for one in why[rows].tolist()]
+            yield Hit(f"{rows_word(len(rows))} without a label{of_them}", rows, reasons, numbers={"stand_for_none": stands})
         for word, count in common.items():
             rows = np.flatnonzero(looked.rows_with([name for name, own in zip(labels.names, words, strict=True) if own == word]))
             share = f"{100 * count / len(looked):.1f} % of the rows"
-            yield Hit(f"the label {word!r} is taken for a class, not for a missing label: {share} have it", rows, told_only=True)
+            message = f"the label {word!r} is taken for a class, not for a missing label: {share} have it"
+            yield Hit(message, rows, told_only=True, numbers={"share_of_rows": count / len(looked)})
 
 
 _EMPTY = "the label is empty"

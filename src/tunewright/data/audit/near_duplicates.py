@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import numpy as np
 from pydantic import Field
 
-from tunewright.core.schema import SPLITS, Compact, Places
+from tunewright.core.schema import SPLITS
 from tunewright.data.audit.base import TRAIN, Hit, Looked, Rule, rows_word
+from tunewright.data.audit.duplicates import Why
 from tunewright.data.splits.clusters import numbered, united
 
 SHOWN = 60
@@ -96,31 +97,13 @@ class SemanticDuplicate(Rule):
             yield Hit("not looked for: no encoder is at hand that could tell what texts mean", told_only=True)
         elif len(first) > self.most_rows:
             told = f"not looked for: {len(first):,} different texts are more than most_rows allows ({self.most_rows:,})"
-            yield Hit(told, told_only=True)
+            yield Hit(told, told_only=True, numbers={"different_texts": len(first)})
         elif len(first):
             alike = np.full(len(looked), -1)
             alike[first] = _same_meaning(_vectors(looked, first), self.threshold)
             meaning = united(np.where(filled, looked.near_texts, len(looked) + np.arange(len(looked))), alike)
             what = f"mean the same to {looked.services.embed_name or 'the encoder'} (cosine {self.threshold:g})"
             yield from _within(looked, meaning, looked.near_texts, what)
-
-
-class _Why(Compact[str]):
-    """Why each row may go, made when it is asked for: the row that stays in its place."""
-
-    __slots__ = ("stays",)
-
-    def __init__(self, stays: Places) -> None:
-        self.stays = stays
-
-    def __len__(self) -> int:
-        return len(self.stays)
-
-    def item(self, at: int) -> str:
-        return f"says nearly the same as {self.stays[at]}, which stays because it was read first"
-
-    def part(self, which: slice) -> Self:
-        return type(self)(self.stays[which])
 
 
 def _within(looked: Looked, alike: np.ndarray, same: np.ndarray, what: str) -> Iterator[Hit]:
@@ -137,7 +120,14 @@ def _within(looked: Looked, alike: np.ndarray, same: np.ndarray, what: str) -> I
         f"{rows_word(len(rows))} in {_clusters(groups)} of texts that {what}, within a split and a label; the largest has "
         f"{np.bincount(groups).max():,}; beyond the first of each: {counts}; such as {_example(looked, rows, groups, same)}"
     )
-    yield Hit(message, rows, _Why(looked.places(rows[first][groups])), groups, later & (split == TRAIN))
+    yield Hit(
+        message,
+        rows,
+        Why(looked.places(rows[first][groups]), "nearly the same"),
+        groups,
+        later & (split == TRAIN),
+        numbers={"copies": int(later.sum())},
+    )
 
 
 def _near_only(looked: Looked, first: int, second: int) -> tuple[np.ndarray, np.ndarray]:

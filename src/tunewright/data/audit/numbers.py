@@ -45,7 +45,9 @@ class ConflictingNumber(Rule):
             widest = int((high - low).argmax())
             message = (f"{rows_word(len(rows))} whose text stands with a clearly different number elsewhere ({int(far.sum()):,} texts; "
                        f"the widest from {low[widest]:g} to {high[widest]:g})")  # fmt: skip
-            yield Hit(message, rows, "the same text stands with a clearly different number elsewhere", numbered_groups(texts[rows]))
+            figures = {"widest_from": float(low[widest]), "widest_to": float(high[widest])}
+            why = "the same text stands with a clearly different number elsewhere"
+            yield Hit(message, rows, why, numbered_groups(texts[rows]), numbers=figures)
 
 
 class NumberOutlier(Rule):
@@ -73,8 +75,9 @@ class NumberOutlier(Rule):
         if len(rows):
             found = numbers[rows]
             shown = ", ".join(f"{one:g}" for one in sorted(set(found.tolist()), key=lambda one: -abs(one - np.median(there)))[:SHOWN])
-            yield Hit(f"{rows_word(len(rows))} with a number below {low:.4g} or above {high:.4g}, far from the others: {shown}", rows,
-                      [f"{one:g} lies far from the other numbers" for one in found])  # fmt: skip
+            message = f"{rows_word(len(rows))} with a number below {low:.4g} or above {high:.4g}, far from the others: {shown}"
+            reasons = [f"{one:g} lies far from the other numbers" for one in found]
+            yield Hit(message, rows, reasons, numbers={"low": float(low), "high": float(high)})
 
 
 def deviation(numbers: np.ndarray) -> float:

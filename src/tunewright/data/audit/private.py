@@ -10,9 +10,10 @@ from typing import Literal
 
 from tunewright.data.audit import checksums
 from tunewright.data.audit.credentials import credentials
+from tunewright.data.audit.people import people
 from tunewright.data.audit.phones import context, goes_on, phones, says_other
 
-Kind = Literal["email", "phone", "card", "iban", "id", "secret"]
+Kind = Literal["email", "phone", "card", "iban", "id", "secret", "name"]
 TOLD: dict[Kind, tuple[str, str]] = {
     "email": ("e-mail address", "e-mail addresses"),
     "phone": ("phone number", "phone numbers"),
@@ -20,6 +21,7 @@ TOLD: dict[Kind, tuple[str, str]] = {
     "iban": ("IBAN", "IBANs"),
     "id": ("personal id number", "personal id numbers"),
     "secret": ("key or password", "keys or passwords"),
+    "name": ("name of a person", "names of people"),
 }
 """What each kind is called in a message: one, several."""
 
@@ -33,17 +35,18 @@ class Value:
     kind: Kind
 
 
-def private_values(text: str, kinds: Sequence[Kind], before: str = "") -> list[Value]:
+def private_values(text: str, kinds: Sequence[Kind], before: str = "", names: str = "") -> list[Value]:
     """The values of these kinds in a text, ascending, none overlapping; of two that overlap the surer kind is taken.
 
     Args:
         text: any.
         kinds: what is looked for.
         before: what stands before the text, as the name of its column.
+        names: the spaCy pipeline that tells names of people, where the kind ``name`` is asked for.
     """
     found: list[Value] = []
     for kind in (one for one in _SUREST_FIRST if one in kinds):
-        for start, end in _FINDERS[kind](text, before):
+        for start, end in people(text, names) if kind == "name" else _FINDERS[kind](text, before):
             if not any(start < other.end and other.start < end for other in found):
                 found.append(Value(start, end, kind))
     return sorted(found, key=lambda value: value.start)
@@ -173,7 +176,7 @@ def _ids(text: str, before: str) -> Iterator[tuple[int, int]]:
                 yield match.span()
 
 
-_SUREST_FIRST: tuple[Kind, ...] = ("secret", "iban", "card", "email", "id", "phone")
+_SUREST_FIRST: tuple[Kind, ...] = ("secret", "iban", "card", "email", "id", "phone", "name")
 _FINDERS: dict[Kind, Callable[[str, str], Iterator[tuple[int, int]]]] = {
     "secret": credentials,
     "iban": _ibans,
@@ -182,3 +185,5 @@ _FINDERS: dict[Kind, Callable[[str, str], Iterator[tuple[int, int]]]] = {
     "id": _ids,
     "phone": phones,
 }
+OF_A_FORM: tuple[Kind, ...] = tuple(_FINDERS)
+"""The kinds that are known by their form alone, without a pipeline."""

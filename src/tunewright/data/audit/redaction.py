@@ -29,12 +29,14 @@ class Redaction:
         numbers: kind -> value -> number. The same value, however it is written, gets the same number; numbers go by first appearance, so
             that nothing in the dataset leads back to the value.
         each_text: begin anew with every text: the rows of a stream have no order in which they were all seen.
+        names: the spaCy pipeline that tells names of people, where ``kinds`` holds ``name``.
     """
 
     kinds: tuple[Kind, ...]
     style: Style = "typed"
     numbers: dict[Kind, dict[str, int]] = field(default_factory=dict)
     each_text: bool = False
+    names: str = ""
 
     def text(self, text: str, values: Sequence[Value]) -> str:
         """The text with every one of these values replaced."""
@@ -62,22 +64,23 @@ def redact(texts: pa.Array, redaction: Redaction, before: str = "") -> pa.Array:
         before: the name of the column, in words, where that says what its values are.
     """
     if is_number(texts.type):
-        away = found_in(texts, redaction.kinds, before).any(axis=1)
+        away = found_in(texts, redaction.kinds, before, redaction.names).any(axis=1)
         return pc.if_else(pa.array(away), pa.scalar(None, texts.type), texts) if away.any() else texts
     return _mapped(texts, lambda strings: _redacted(strings, redaction, before))
 
 
-def found_in(texts: pa.Array, kinds: Sequence[Kind], before: str = "") -> np.ndarray:
+def found_in(texts: pa.Array, kinds: Sequence[Kind], before: str = "", names: str = "") -> np.ndarray:
     """(values, kinds) int32: how many values of each kind stand in each text, list or record.
 
     Args:
         texts: as in ``redact``.
         kinds: what is looked for.
         before: as in ``redact``.
+        names: as in ``Redaction``.
     """
     counts = np.zeros((len(texts), len(kinds)), dtype=np.int32)
     for strings, owners in _strings_in(_numbers_as_text(texts, before)):
-        for at, _, values in _private(strings, kinds, before):
+        for at, _, values in _private(strings, kinds, before, names):
             for value in values:
                 counts[owners[at], kinds.index(value.kind)] += 1
     return counts
@@ -94,7 +97,7 @@ def redacted(table: pa.Table, redaction: Redaction, spare: Collection[str] = ())
         if (
             name not in OURS
             and name not in spare
-            and any(found_in(piece, redaction.kinds, before).any() for piece in pieces_of(table[name]))
+            and any(found_in(piece, redaction.kinds, before, redaction.names).any() for piece in pieces_of(table[name]))
         ):
             column = remade(table[name], lambda piece, words=before: redact(piece, redaction, words), table[name].type)  # type: ignore[misc]
             table = table.set_column(at, name, column)
@@ -119,17 +122,17 @@ def is_number(kind: pa.DataType) -> bool:
     return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
 
 
-def _private(strings: pa.Array, kinds: Sequence[Kind], before: str) -> Iterator[tuple[int, str, list[Value]]]:
+def _private(strings: pa.Array, kinds: Sequence[Kind], before: str, names: str) -> Iterator[tuple[int, str, list[Value]]]:
     """Where private values stand: the index of the text, the text, its values. Only suspects leave Arrow."""
     flags = {kind: suspects(strings, kind, before) for kind in kinds}
     rows = np.flatnonzero(np.any(list(flags.values()), axis=0)) if flags else np.zeros(0, dtype=np.int64)
     for at, text in zip(rows.tolist(), strings.take(pa.array(rows)).to_pylist(), strict=True):
-        if values := private_values(text, [kind for kind in kinds if flags[kind][at]], before):
+        if values := private_values(text, [kind for kind in kinds if flags[kind][at]], before, names):
             yield at, text, values
 
 
 def _redacted(strings: pa.Array, redaction: Redaction, before: str) -> pa.Array:
-    found = [(at, redaction.text(text, values)) for at, text, values in _private(strings, redaction.kinds, before)]
+    found = [(at, redaction.text(text, values)) for at, text, values in _private(strings, redaction.kinds, before, redaction.names)]
     if not found:
         return strings
     mask = np.zeros(len(strings), dtype=bool)

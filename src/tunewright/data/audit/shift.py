@@ -47,7 +47,8 @@ class CovariateShift(Rule):
         if low > self.auc:
             yield Hit(
                 f"train and test can be told apart by their words: a linear classifier reaches an AUC of {area:.2f} "
-                f"[{low:.2f}, {high:.2f}] out of fold on {len(side):,} rows, where 0.5 is chance" + _signs(words, counted, side)
+                f"[{low:.2f}, {high:.2f}] out of fold on {len(side):,} rows, where 0.5 is chance" + _signs(words, counted, side),
+                numbers={"area": area, "area_low": low, "area_high": high, "rows_compared": len(side)},
             )
 
     def _sample(self, looked: Looked) -> tuple[list[str], np.ndarray]:

@@ -68,7 +68,7 @@ class SpanRule(Rule):
             examples = shown(["; ".join(reasons[:TOLD])])[0]
             word = "1 entity" if count == 1 else f"{count:,} entities"
             message = f"{word} in {rows_word(len(rows))} {self.what}, such as {examples}"
-            yield Hit(message, np.array(rows), reasons, fixed={role.name: pa.array(fixed, column.type)})
+            yield Hit(message, np.array(rows), reasons, fixed={role.name: pa.array(fixed, column.type)}, numbers={"entities": count})
 
 
 class SpanMismatch(SpanRule):

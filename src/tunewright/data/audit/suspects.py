@@ -22,6 +22,7 @@ _MAYBE: dict[Kind, str] = {
         r"|[A-Z]{2} ?\d\d ?\d\d ?\d\d ?[A-D]|\d(?:[ ./-]?\d){8}"
     ),
     "secret": MAYBE_CREDENTIALS,
+    "name": r"\pL{2}",
 }
 """What a text must hold, as a regular expression of RE2."""
 _PHONE_DATES = r"\b(?:(?:19|20)\d\d[-./][01]?\d[-./][0-3]?\d|[0-3]?\d[-./][0-3]?\d[-./](?:19|20)\d\d)"

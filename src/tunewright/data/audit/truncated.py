@@ -67,9 +67,9 @@ class TruncatedText(Rule):
             cuts = _at_lengths(column, ends, ends.characters, "characters") or _at_lengths(column, ends, ends.bytes, "bytes")
             cuts = cuts or _about_a_length(ends)
             for rows, length, how in cuts:
-                yield Hit(
-                    f"{rows_word(len(rows))} whose text{where} the source has cut at {length}: {how}", rows, "the source has cut the text"
-                )
+                message = f"{rows_word(len(rows))} whose text{where} the source has cut at {length}: {how}"
+                figures = {"median_characters": int(np.median(ends.characters[rows]))}
+                yield Hit(message, rows, "the source has cut the text", numbers=figures)
             said = np.setdiff1d(np.flatnonzero(ends.marks == SAID), np.concatenate([[], *(rows for rows, _, _ in cuts)]).astype(np.int64))
             if len(said):
                 example = pc.utf8_trim_whitespace(pc.utf8_slice_codeunits(some(column, said[:1]), -20))[0].as_py()

@@ -53,7 +53,14 @@ class LabelVariant(Rule):
         column = looked.rows.select([role.name])
         as_read = (piece[role.name].combine_chunks() for piece, _ in taken(column, rows))
         fixed = shelved((pa.table([_mended(labels, better)], schema=column.schema) for labels in as_read), column.schema)
-        return Hit(message, rows, [told[one] for one in first[rows].tolist()], wanted[rows], fixed={role.name: fixed[role.name]})
+        return Hit(
+            message,
+            rows,
+            [told[one] for one in first[rows].tolist()],
+            wanted[rows],
+            fixed={role.name: fixed[role.name]},
+            numbers={"labels": len(better)},
+        )
 
 
 def _first_variant(looked: Looked, better: Mapping[str, str]) -> tuple[np.ndarray, np.ndarray]:

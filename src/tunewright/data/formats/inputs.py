@@ -47,7 +47,7 @@ def inputs_of(source: Any, notes: Notes) -> Iterator[Input | Any]:
 def _named(name: str, notes: Notes) -> Iterator[Input | Any]:
     path = Path(name).expanduser()
     if name == "-":
-        yield _stream(sys.stdin, "-")
+        yield _stream(sys.stdin, "standard input")
     elif _is(path, "dir"):
         yield from _folder(path, name, notes)
     elif _is(path, "there"):

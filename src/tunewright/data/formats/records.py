@@ -126,7 +126,7 @@ class Records:
         self._lines, self._more, self._line = lines, more, line
         self._back: deque[str] = deque()
         self._recent: list[list[str]] = []
-        self._tail = False
+        self._tail = self._begun = False
         self._special = re.compile(r"\\.|" + re.escape(dialect.quote), re.DOTALL) if dialect.quote and dialect.escaped else None
 
     def plain(self, most: int, header: list[str]) -> tuple[list[list[str]], int]:
@@ -171,16 +171,21 @@ class Records:
     def __iter__(self) -> Iterator[Record]:
         quote = self.dialect.quote
         while (line := self._next()) is not None:
-            if not line.strip("\r \ufeff"):
+            if not line.strip("\r \ufeff") and not self._is_empty_cell(line):
                 continue
             if not quote or quote not in line:
                 record: Record | None = Record(self._line, line, self._split(line), cut=self._cut)
             else:
                 record = self._quoted(line)
             if record is not None:
+                self._begun = True
                 if self.shape is not None and record.cells is not None and len(record.cells) == self.shape.width:
                     self._learn([record.cells])
                 yield record
+
+    def _is_empty_cell(self, line: str) -> bool:
+        """Whether a line without anything is a row whose only cell is empty: in a table of one column, behind the header."""
+        return self._begun and self.shape is not None and self.shape.width == 1 and not line.strip("\r ")
 
     def _learn(self, rows: list[list[str]]) -> None:
         """Take note of rows as wide as the table, two hundred at a time."""

@@ -5,12 +5,18 @@ from __future__ import annotations
 import numpy as np
 
 from tunewright.core.chance import seed_for
+from tunewright.core.schema import SPLITS
+from tunewright.data.audit.base import TEST, TRAIN, VALIDATION, rows_word
 from tunewright.data.splits.clusters import Clusters, Labels
-from tunewright.data.splits.split import borders, moments
+from tunewright.data.splits.split import Divided, borders, moments
 from tunewright.data.splits.spread import rounded, spread
 
 ALWAYS_TRAINED = -1
 """The fold of rows that are held out nowhere: with times, the oldest block, and rows without a time."""
+UNUSED = -1
+"""The split of rows of later folds: they are neither trained on nor scored."""
+LATER_FOLD = "later-fold"
+"""What stands in the quarantine as the rule of such rows."""
 
 
 def folds(clusters: np.ndarray, labels: Labels | None, k: int, said: np.ndarray, seed: int) -> np.ndarray:
@@ -49,6 +55,32 @@ def folds_by_time(clusters: np.ndarray, times: np.ndarray, k: int) -> np.ndarray
     wanted = np.cumsum(rounded(np.full(k + 1, len(clusters) / (k + 1)), len(clusters)))[:-1]
     found: np.ndarray = np.searchsorted(borders(upto, wanted), rank, side="right") + ALWAYS_TRAINED
     return found
+
+
+def with_fold(made: Divided, found: np.ndarray, k: int, fold: int, by_time: bool = False) -> Divided:
+    """A split with one of the folds of its rows that are not test as validation; the test split stays.
+
+    Args:
+        made: the split.
+        found: (rows that are not test,) int, the fold of each.
+        k: how many folds there are.
+        fold: the one that is held out.
+        by_time: whether only the rows of the blocks before it are trained on; those of later ones are ``UNUSED``.
+    """
+    split = made.split.copy()
+    split[split != TEST] = np.where(found == fold, VALIDATION, np.where(trained_on(found, fold, by_time), TRAIN, UNUSED))
+    reached = {name: int((split == SPLITS.index(name)).sum()) for name in made.wanted}
+    blocks = rounded(np.full(k + by_time, len(found) / (k + by_time)), len(found))
+    mine = int(blocks[fold + by_time])
+    train = int(blocks[: fold + 1].sum()) if by_time else len(found) - mine
+    notes = [f"validation is fold {fold} of {k}, counted from 0"]
+    if reached["validation"] != mine:
+        notes.append(
+            f"the fold has {rows_word(reached['validation'])} where {mine:,} were wanted: rows that belong together stay in one fold"
+        )
+    if unused := int((split == UNUSED).sum()):
+        notes.append(f"{rows_word(unused)} of later folds are in no split: train has only rows that are older than the fold")
+    return Divided(split, {**made.wanted, "train": train, "validation": mine}, reached, (*notes, *made.notes))
 
 
 def trained_on(found: np.ndarray, fold: int, by_time: bool = False) -> np.ndarray:

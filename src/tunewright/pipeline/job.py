@@ -1,0 +1,109 @@
+"""From a plan and a built model to the job that an engine drives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tunewright.core.chance import seed_for
+from tunewright.core.errors import BadConfig, Problem, hint
+from tunewright.pipeline.guarding import guarded
+from tunewright.pipeline.plan import Plan, micro_rows
+from tunewright.pipeline.resolve import flat
+from tunewright.pipeline.stream import steps_of
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from tunewright.model.build import Built
+    from tunewright.pipeline.frozen import Frozen
+    from tunewright.train.run import Callback, Job
+
+
+def scorer(plan: Plan, frozen: Frozen | None = None) -> Callable[[nn.Module], dict[str, float]]:
+    """A function from a model to its scores on the validation rows, those of the recipe's own metrics and the loss among them."""
+    from tunewright.model.predict import Predictor
+
+    rows, encoded = plan.validation[0], frozen.validation.encoded if frozen else plan.validation[1].encoded
+    task, recipe, collate = plan.recipe.task, plan.recipe, frozen.validation.collate if frozen else None
+
+    def evaluate(model: nn.Module) -> dict[str, float]:
+        assert isinstance(recipe.model.max_tokens, int)
+        predictor = Predictor(model, plan.base.tokenizer, task, recipe.model.max_tokens, recipe.evaluate.batch_size, collate=collate)
+        outcome = task.outcome(rows, predictor.answers(rows, encoded))
+        scores = task.measure(outcome)
+        for metric in plan.metrics:
+            scores |= metric(outcome)
+        wanted = recipe.train.best_by
+        if wanted not in scores:
+            raise BadConfig(
+                [Problem("train.best_by", f"no score on the validation rows is called {wanted!r}. {hint(str(wanted), scores)}")]
+            )
+        return scores
+
+    return evaluate
+
+
+def job_of(
+    run: Path,
+    plan: Plan,
+    built: Built,
+    scores: Callable[[nn.Module], dict[str, float]],
+    checkpoint: Path | None,
+    watchers: Sequence[Callback] = (),
+    frozen: Frozen | None = None,
+) -> Job:
+    """All that an engine needs, from a plan and a built model; ``watchers`` are callbacks beside the usual ones."""
+    from tunewright.data.batch import batches
+    from tunewright.metrics.classes import higher_is_better
+    from tunewright.train.run import Job, compose
+
+    recipe, train, criterion = plan.recipe, plan.recipe.train, plan.recipe.criterion
+    assert criterion is not None and train.best_by is not None
+    lengths = plan.train[1].lengths
+    order = batches(lengths, train.batch_size, micro_rows(train), recipe.seed, train.bucket)
+    return Job(
+        model=built.model,
+        pieces=frozen.train.pieces if frozen else plan.train[1].pieces,
+        order=order,
+        collate=frozen.train.collate if frozen else recipe.task.collate(plan.base.tokenizer),
+        loss_fn=compose(recipe.task.forward, criterion),
+        count=lambda batch: criterion.count(batch["labels"]),
+        evaluate=scores,
+        best_by=train.best_by,
+        higher_is_better=higher_is_better(train.best_by),
+        settings=train,
+        callbacks=[*_callbacks(run, plan), *watchers],
+        **guarded(recipe, *plan.train),
+        folder=run / "checkpoints",
+        seed=seed_for(recipe.seed, "train"),
+        head_weights=built.head_weights,
+        rate_factors=built.rate_factors,
+        before_step=built.before_step,
+        resume=checkpoint,
+        identity=_identity(plan),
+        stream=(lambda position: steps_of(run, plan, position)) if recipe.data.streaming else None,
+    )
+
+
+def _identity(plan: Plan) -> dict[str, Any]:
+    """What a run must go on with: every setting that decides what it computes, and the data. The engine adds ``train`` and ``guards``."""
+    told = plan.recipe.model_dump(mode="json", exclude={"name", "output_dir", "trackers", "train", "guards"})
+    return {**flat(told), "fingerprint of the data": plan.dataset.fingerprint}
+
+
+def _callbacks(run: Path, plan: Plan) -> list[Callback]:
+    from tunewright.train.callbacks.clock import Clock
+    from tunewright.train.callbacks.early_stop import EarlyStop
+    from tunewright.train.callbacks.journal import Journal
+    from tunewright.train.callbacks.progress import Progress
+    from tunewright.train.callbacks.signals import Signals
+
+    train = plan.recipe.train
+    assert train.best_by is not None
+    for tracker in plan.recipe.trackers:
+        tracker.describe(run.name, str(run), flat(plan.recipe.model_dump(mode="json", exclude={"trackers"})))
+    patience = [EarlyStop(patience=train.early_stopping)] if train.early_stopping else []
+    clock = Clock(save_minutes=train.save_minutes, stop_after_minutes=train.stop_after_minutes)
+    return [Signals(), clock, *patience, Journal(path=run / "events.jsonl"), Progress(best_by=train.best_by), *plan.recipe.trackers]
