@@ -198,8 +198,8 @@ def guards_page() -> str:
         "# The guards",
         "",
         NOTE,
-        "Guards look at each step after its gradients and before its update, and at each look at the validation rows, in this order. What they",
-        "see stands in `events.jsonl` and in the report, and on the screen with its remedy. Their `action` says what they may do about it:",
+        "Guards look at each step after its gradients and before its update, and at each look at the validation rows, in this order.",
+        "What they see stands in `events.jsonl` and in the report, and on the screen with its remedy. Their `action` says what they may do:",
         "`tell` it, `adjust` the run as the table says, or `stop` it. The first that acts on a step decides what becomes of it.",
         "",
         "```yaml",
@@ -219,15 +219,10 @@ def guards_page() -> str:
     ]
     text += ["", "## Every guard", "", "Settings that all have:", "", *_table(_fields(Guard, ""))]
     for name, guard in guards.items():
-        own = [(path, field) for path, field in _fields(guard, "") if _differs(path, field)]
+        usual = Guard.meanings()
+        own = [(path, field, meaning) for path, field, meaning in _fields(guard, "") if usual.get(path) != meaning]
         text += ["", f"## `{name}`", "", _finds(guard), "", *(_table(own) or ["No settings of its own."])]
     return "\n".join(text) + "\n"
-
-
-def _differs(name: str, field: FieldInfo) -> bool:
-    """Whether a guard has this setting for itself, or means something else by it."""
-    usual = Guard.model_fields.get(name)
-    return usual is None or usual.description != field.description
 
 
 PAGES = {"recipe.md": recipe_page, "commands.md": commands_page, "rules.md": rules_page, "guards.md": guards_page}
