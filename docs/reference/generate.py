@@ -199,7 +199,7 @@ def guards_page() -> str:
         "",
         NOTE,
         "Guards look at each step after its gradients and before its update, and at each look at the validation rows, in this order.",
-        "What they see stands in `events.jsonl` and in the report, and on the screen with its remedy. Their `action` says what they may do:",
+        "What they see stands in `events.jsonl` and in the report, and on the screen with its remedy. Their `action` says what they do:",
         "`tell` it, `adjust` the run as the table says, or `stop` it. The first that acts on a step decides what becomes of it.",
         "",
         "```yaml",
