@@ -1,9 +1,9 @@
 """What our engines cost over what somebody would write without them: the same model, batches, rates and steps, in turns in one process.
 
-Four sides: a bare PyTorch loop, the engine ``loop``, a bare ``transformers.Trainer``, the engine ``trainer``; ours write their journal as
-in any run. Every round runs each side once, in another order, and gives two ratios; the interval is that of their mean, by bootstrap over
-rounds. Timed is from the end of the third step to the end of the last one, by the clock and by the processor, which others on the machine
-change little. And how long a run takes from its start to the end of its first step, on rows that are prepared and tokenized already.
+Four sides: a bare PyTorch loop, the engine ``loop``, a bare ``transformers.Trainer``, the engine ``trainer``; ours write their journal
+and have their guards, as in any run. Every round runs each side once, in another order, and gives two ratios; the interval is that of
+their mean, by bootstrap over rounds. Timed is from the end of the third step to the end of the last one, by the clock and by the
+processor, which others on the machine change little. And how long a run takes from its start to the end of its first step, on rows that are prepared and tokenized already.
 
 Usage: python -m benchmarks.training RESULT_JSON [--rounds 12] [--steps 15] [--rows 100000]
 """
@@ -59,6 +59,7 @@ def job_of(folder: Path, steps: int) -> Any:
     from tunewright.tasks.text_classification import TextClassification
     from tunewright.train.callbacks.journal import Journal
     from tunewright.train.criteria import CRITERIA
+    from tunewright.train.guards import chosen as guards
     from tunewright.train.run import Job, compose
     from tunewright.train.settings import TrainSettings
 
@@ -85,6 +86,7 @@ def job_of(folder: Path, steps: int) -> Any:
         higher_is_better=higher_is_better("accuracy"),
         settings=TrainSettings(**{**settings, "evaluate_every": NEVER, "save_every": NEVER}),  # type: ignore[arg-type]
         callbacks=[Journal(path=folder / "events.jsonl")],
+        guards=guards({}),
         folder=folder,
         seed=0,
         head_weights=built.head_weights,

@@ -78,7 +78,7 @@ class StalledLoss(Guard):
         self._first = now if self._first is None else self._first
         if before is None or now <= before * (1 - self.least) or now < self.learned * self._first:
             return None
-        return Sighting(f"the loss was {before:.3g} on average and is {now:.3g} now")
+        return Sighting(f"the loss was {before:.4g} on average and is {now:.4g} now")
 
 
 class Underfitting(Guard):
