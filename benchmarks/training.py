@@ -3,7 +3,8 @@
 Four sides: a bare PyTorch loop, the engine ``loop``, a bare ``transformers.Trainer``, the engine ``trainer``; ours write their journal
 and have their guards, as in any run. Every round runs each side once, in another order, and gives two ratios; the interval is that of
 their mean, by bootstrap over rounds. Timed is from the end of the third step to the end of the last one, by the clock and by the
-processor, which others on the machine change little. And how long a run takes from its start to the end of its first step, on rows that are prepared and tokenized already.
+processor, which others on the machine change little. And how long a run takes from its start to the end of its first step, on rows that
+are prepared and tokenized already.
 
 Usage: python -m benchmarks.training RESULT_JSON [--rounds 12] [--steps 15] [--rows 100000]
 """

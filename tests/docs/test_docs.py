@@ -285,7 +285,7 @@ def generator() -> ModuleType:
 @pytest.mark.parametrize("name", ["recipe.md", "commands.md", "rules.md"])
 def test_a_reference_page_is_what_the_code_says(name: str) -> None:
     made = generator().PAGES
-    assert set(made) == {"recipe.md", "commands.md", "rules.md"}
+    assert set(made) == {"commands.md", "guards.md", "recipe.md", "rules.md"}
     assert (ROOT / "docs" / "reference" / name).read_text(encoding="utf-8") == made[name](), "the code has changed: make docs"
 
 
