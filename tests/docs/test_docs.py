@@ -282,7 +282,7 @@ def generator() -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("name", ["recipe.md", "commands.md", "rules.md"])
+@pytest.mark.parametrize("name", ["recipe.md", "commands.md", "rules.md", "guards.md"])
 def test_a_reference_page_is_what_the_code_says(name: str) -> None:
     made = generator().PAGES
     assert set(made) == {"commands.md", "guards.md", "recipe.md", "rules.md"}
