@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tunewright.core import log
+
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+@pytest.fixture(autouse=True)
+def loud() -> Iterator[None]:
+    """Every test begins with a tool that speaks, and speaks to the standard error of that test."""
+    log._console = None
+    yield
+    log.set_quiet(False)
+    log._console = None
 
 
 @pytest.fixture(scope="session")

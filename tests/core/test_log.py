@@ -1,18 +1,8 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from tunewright.core import log
-
-
-@pytest.fixture(autouse=True)
-def loud() -> Iterator[None]:
-    log._console = None
-    yield
-    log.set_quiet(False)
-    log._console = None
 
 
 def test_words_go_to_standard_error_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:

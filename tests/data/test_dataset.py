@@ -70,7 +70,7 @@ def test_findings_have_one_line_per_row_and_come_back_as_they_were(tmp_path):
     folder = written(tmp_path)
     dataset = prepared(folder)
     lines = pq.read_table(dataset.folder / "findings.parquet")
-    assert lines.column_names == ["rule", "severity", "file", "row", "group", "message", "remedy"]
+    assert lines.column_names == ["rule", "severity", "file", "row", "group", "message", "remedy", "kept", "numbers"]
     before = audit(DataSettings(source="tickets.jsonl"), TASK, 0, folder).findings
     assert {finding.rule for finding in before} >= {"empty-text", "conflicting-label", "normalised-duplicate"}
     assert dataset.findings == before
@@ -237,9 +237,12 @@ def test_the_summary_has_the_keys_that_a_report_reads(tmp_path):
     assert json.loads(json.dumps(summary)) == summary
     assert set(summary["sources"][0]) == {"name", "format", "encoding", "delimiter", "rows", "bytes", "sha256", "split"}
     for finding in summary["findings"]:
-        assert set(finding) == {"rule", "severity", "message", "remedy", "recipe", "action", "rows", "shown"} and len(finding["shown"]) <= 5
+        assert (
+            set(finding) == {"rule", "severity", "message", "remedy", "recipe", "action", "rows", "shown", "numbers"}
+            and len(finding["shown"]) <= 5
+        )
     (empty,) = [finding for finding in summary["findings"] if finding["rule"] == "empty-text"]
-    assert empty["shown"] == [{"file": "tickets.jsonl", "row": 50, "text": ""}]
+    assert empty["shown"] == [{"file": "tickets.jsonl", "row": 50, "text": "", "group": None, "kept": False}]
 
 
 def test_the_fingerprint_of_the_test_rows_is_that_of_the_rows_alone(tmp_path):

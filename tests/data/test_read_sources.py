@@ -170,7 +170,7 @@ def test_standard_input_is_read_in_batches_as_it_comes() -> None:
     told = "print(chunk.rows.num_rows, len(chunk.bad), chunk.rows.column('_file')[0])"
     code = f"from tunewright.data.read import batches\nfor chunk in batches('-', 2): {told}"
     done = subprocess.run([sys.executable, "-c", code], input="text,label\na,x\nb,y\nc\nd,z\n", capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines() == ["2 0 -", "1 1 -"]
+    assert done.stdout.splitlines() == ["2 0 standard input", "1 1 standard input"]
 
 
 class Endless(io.RawIOBase):

@@ -16,7 +16,7 @@ SPLITS = ("train", "validation", "test")
 SILENT = ("secret", "markup-only", "too-short", "truncated-text", "constant-column", "shortcut")
 EXPECTED = {
     "banking77": {},
-    "sms_spam": {"personal-data": 390, "wrong-language": 1},
+    "sms_spam": {"personal-data": 390},
     "tweet_eval/emotion": {"personal-data": 1, "control-characters": 6},
     "rotten_tomatoes": {"wrong-language": 54},
 }

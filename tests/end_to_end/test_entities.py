@@ -13,6 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tests import tiny
+from tunewright import load
 from tunewright.cli import app
 from tunewright.core.folder import read_json
 
@@ -110,7 +111,11 @@ def test_it_answers_a_file_in_every_format(road: Path, form: str, tmp_path: Path
         lines = pq.read_table(out).to_pylist() if form == "parquet" else [json.loads(line) for line in out.read_text().splitlines()]
         spans = [line["spans"] for line in lines]
     assert [(one["text"], one["label"]) for one in spans[0] or ()] == [("Zara", "PER"), ("Quito", "LOC")]
-    assert spans[1] is None and lines[1]["error"] == "no text" and spans[2] == []
+    assert spans[1] is None and lines[1]["error"] == "no text"
+    (alone,) = load(road / "runs" / "letters-1").predict(["nobody was there"])
+    assert [(one["start"], one["end"], one["label"]) for one in spans[2]] == [
+        (one["start"], one["end"], one["label"]) for one in alone["spans"]
+    ]
 
 
 def test_the_pipeline_of_transformers_loads_it_by_our_names(road: Path) -> None:

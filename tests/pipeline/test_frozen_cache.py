@@ -237,7 +237,7 @@ def test_rows_that_change_are_refused_with_the_reason(lab: Lab) -> None:
 
 
 def test_a_disk_without_room_is_told_before_anything_is_computed(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cache, "_free", lambda folder: 10)
+    monkeypatch.setattr(cache, "free_bytes", lambda folder: 10)
     assert plan_bytes(lab.plan()) == 0
     with pytest.raises(BadConfig, match=r"float16 cannot be had: it takes .* GB, and 0.0 GB are free"):
         lab.plan(**{"train.frozen_cache": "float16"})

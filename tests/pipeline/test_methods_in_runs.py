@@ -12,6 +12,7 @@ from tests.tiny import base_folder, rows
 from tunewright.core.errors import ProofFailed, UserError
 from tunewright.core.folder import file_hash, read_json
 from tunewright.pipeline import check, told
+from tunewright.pipeline.ahead import find_all
 from tunewright.pipeline.evaluate import evaluate
 from tunewright.pipeline.recipe import Recipe, build
 from tunewright.pipeline.train import train
@@ -84,7 +85,7 @@ def test_what_does_not_merge_is_proved_served_and_guarded_with_its_base(lab: Pat
 def test_check_shows_the_layers_says_what_does_not_fit_and_warns(lab: Path) -> None:
     asked = recipe(lab, "qlora", "distilbert")
     data = check.look_at_data(asked, lab)
-    found = check.look_at_model(asked, lab, data)
+    found = check.look_at_model(asked, lab, data, find_all(asked, lab))
     methods = {one["value"]: one for one in found["choices"] if one["setting"] == "method"}
     assert "takes no keys and values from outside" in methods["prefix"]["not_measured"]
     assert methods["qlora"]["chosen"] and "attention.q_lin" in methods["qlora"]["targets"]
@@ -105,6 +106,9 @@ def test_what_does_not_fit_is_refused_before_a_weight_is_read(lab: Path, tmp_pat
     ):
         asked = recipe(lab, method, "distilbert")
         asked = asked.model_copy(update={"model": asked.model.model_copy(update={"base": str(bare)})})
-        for verb in (lambda one: train(one, lab, "t", "x"), lambda one: check.look_at_model(one, lab, check.look_at_data(one, lab))):
+        for verb in (
+            lambda one: train(one, lab, "t", "x"),
+            lambda one: check.look_at_model(one, lab, check.look_at_data(one, lab), find_all(one, lab)),
+        ):
             with pytest.raises(UserError, match=said):
                 verb(asked)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+from importlib import import_module
 
 import pytest
 
@@ -21,7 +22,7 @@ def test_the_names_of_today_are_those_of_the_installed_release() -> None:
 
 
 def test_a_field_of_a_newer_release_is_refused_before_a_model_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tunewright.train.settings.TODAY", TODAY | {"field_of_tomorrow"})
+    monkeypatch.setattr(import_module("tunewright.train.settings"), "TODAY", TODAY | {"field_of_tomorrow"})
     read = TrainSettings.read({"arguments": {"field_of_tomorrow": 1}})
     with pytest.raises(UserError, match=r"field_of_tomorrow: transformers [0-9.]+, which is installed, does not have it.*--upgrade"):
         read.check()

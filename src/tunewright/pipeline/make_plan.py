@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,8 +53,20 @@ def make_plan(recipe: Recipe, where: Path, dataset: Dataset, found: Found | None
         where,
         epoch_rows,
     )
-    plan_bytes(plan)
-    return plan
+    return _with_cache(plan)
+
+
+def _with_cache(plan: Plan) -> Plan:
+    """A plan that says whether there will be a cache of frozen layers."""
+    size = plan_bytes(plan)
+    if plan.recipe.train.frozen_cache != "auto":
+        return plan
+    if size:
+        told, train = f"auto: float16, {size / 1e6:,.0f} MB", {}
+    else:
+        told, train = "auto: every layer is trained, rows change, or the disk has no room", {"frozen_cache": "never"}
+    recipe = plan.recipe.model_copy(update={"train": plan.recipe.train.model_copy(update=train)})
+    return replace(plan, recipe=recipe, reasons={**plan.reasons, "train.frozen_cache": told})
 
 
 def _suits(recipe: Recipe, base: Base, task: Task, limit: int) -> None:
