@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import against_trainer, audit, datasets, entities, estimates, glue, label_noise, methods, planted_faults, training
+from benchmarks import against_trainer, audit, datasets, entities, estimates, glue, label_noise, methods, planted_faults, startup, training
 
 RESULTS = Path(__file__).parent / "results"
 DAY = datetime.now(UTC).date().isoformat()
@@ -20,3 +20,4 @@ label_noise.main(str(RESULTS / f"{DAY}-label-noise.json"))
 training.main(str(RESULTS / f"{DAY}-training.json"))
 methods.main(str(RESULTS / f"{DAY}-methods.json"))
 estimates.main(str(RESULTS / f"{DAY}-estimates.json"))
+startup.main(str(RESULTS / f"{DAY}-startup.json"))

@@ -123,7 +123,9 @@ def _told_cuts(cuts: Mapping[str, Any]) -> Iterator[str]:
         yield f"  {split}: {one['rows_cut']:,} of {one['rows']:,} rows are cut, {one['tokens_cut']:,} of {one['tokens']:,} tokens{counted}"
         worst = sorted(one["labels"].items(), key=lambda item: -item[1]["rows_cut"])[:5]
         if worst:
-            yield "      by label: " + ", ".join(f"{name} {cut['rows_cut']:,} rows ({cut['tokens_cut']:,} tokens)" for name, cut in worst)
+            yield "      by label: " + ", ".join(
+                f"{name} {cut['rows_cut']:,} row{'s' * (cut['rows_cut'] != 1)} ({cut['tokens_cut']:,} tokens)" for name, cut in worst
+            )
 
 
 def _told_choices(facts: Mapping[str, Any]) -> Iterator[str]:
