@@ -30,7 +30,7 @@ test: install system  ## all that CI runs
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
 check: install  ## the inner loop: format, lint, types, fast tests
 	$(BIN)/ruff format .

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 import yaml
 
 from tests import tiny
@@ -50,7 +51,7 @@ def recipe(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 def start(recipe: Path, run: Path, moment: str) -> int:
     root = Path(__file__).parents[2]
     path = os.pathsep.join([str(root), str(root / "src")])
-    environment = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
+    environment = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": str(torch.get_num_threads()), "HF_HUB_OFFLINE": "1"}
     command = [sys.executable, killing_runs.__file__, str(recipe), str(run), moment]
     return subprocess.run(command, env=environment, check=False, capture_output=True).returncode
 
