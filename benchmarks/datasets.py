@@ -12,13 +12,12 @@ import resource
 import subprocess
 import sys
 import tempfile
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from benchmarks.sets import SETS, recipe_of
+from benchmarks.sets import SETS, keep, recipe_of
 
 
 def measure(name: str, settings: list[str], out: Path) -> dict[str, Any]:
@@ -86,8 +85,6 @@ def _score(score: dict[str, float], sign: bool = False) -> str:
 
 def main(result: str, *words: str) -> None:
     """Measure the named sets (all of them when none is named) and add them to a result file, with the table beside it."""
-    from tunewright.model.device import machine, precision
-
     names, _, settings = " ".join(words).partition("--")
     place = Path(result)
     kept = json.loads(place.read_text())["results"] if place.exists() else []
@@ -95,10 +92,8 @@ def main(result: str, *words: str) -> None:
         with tempfile.TemporaryDirectory() as out:
             found = measure(name, settings.split(), Path(out))
         kept = [one for one in kept if (one["set"], one["settings"]) != (name, settings.split())] + [found]
-        facts = {"measured": datetime.now(UTC).date().isoformat(), "machine": machine(), "precision": precision("auto", "cpu")}
-        place.write_text(json.dumps({**facts, "results": kept}, indent=1) + "\n")
         told = f"Made by `python -m benchmarks.datasets {result}`; in brackets 95 % bootstrap intervals over the test rows."
-        place.with_suffix(".md").write_text(f"{told}\n\n{table(kept)}\n")
+        keep(place, kept, told, table(kept))
         print(table([found]), flush=True)
 
 

@@ -11,10 +11,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+
+from benchmarks.sets import keep
 
 SETS: dict[str, dict[str, str]] = {
     "mit_restaurant": {"train": "mit_restaurant/train.jsonl", "test": "mit_restaurant/test.jsonl"},
@@ -121,8 +122,6 @@ def markdown(table: Sequence[dict[str, Any]]) -> str:
 
 def main(result_file: str, *words: str) -> None:
     """Measure the named sets (all of them when none is named) with each seed, and write JSON and a table beside it."""
-    from tunewright.model.device import machine
-
     names, _, seeds = " ".join(words).partition("--")
     table: list[dict[str, Any]] = []
     place = Path(result_file)
@@ -131,12 +130,10 @@ def main(result_file: str, *words: str) -> None:
             with TemporaryDirectory() as scratch:
                 table += both(name, seed, Path(scratch) / name)
             print(markdown(table[-2:]), flush=True)
-            facts = {"measured": datetime.now(UTC).date().isoformat(), "machine": machine(), "results": table}
-            place.write_text(json.dumps(facts, indent=1) + "\n")
             told = (
                 f"Made by `python -m benchmarks.entities {' '.join([result_file, *words])}`: both sides at the same time, one thread each."
             )
-            place.with_suffix(".md").write_text(f"{told}\n\n{markdown(table)}\n")
+            keep(place, table, told, markdown(table))
 
 
 if __name__ == "__main__":

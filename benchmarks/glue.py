@@ -9,13 +9,12 @@ import json
 import subprocess
 import sys
 import tempfile
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from benchmarks.sets import GLUE, recipe_of
+from benchmarks.sets import GLUE, keep, recipe_of
 
 SCORES = {"stsb": ("pearson", "spearman", "root_mean_squared_error"), "cola": ("mcc", "accuracy"), "rte": ("accuracy", "f1_macro")}
 PUBLISHED = {
@@ -66,18 +65,14 @@ def _shown(score: dict[str, float] | None) -> str:
 
 def main(result: str, *names: str) -> None:
     """Measure the named sets (all three when none is named) and add them to a result file, with the table beside it."""
-    from tunewright.model.device import machine, precision
-
     place = Path(result)
     kept = json.loads(place.read_text())["results"] if place.exists() else []
     for name in names or GLUE:
         with tempfile.TemporaryDirectory() as out:
             found = measure(name, Path(out))
         kept = [one for one in kept if one["set"] != name] + [found]
-        facts = {"measured": datetime.now(UTC).date().isoformat(), "machine": machine(), "precision": precision("auto", "cpu")}
-        place.write_text(json.dumps({**facts, "results": kept}, indent=1) + "\n")
         told = f"Made by `python -m benchmarks.glue {result}`, packaged encoder; in brackets 95 % bootstrap intervals over the rows."
-        place.with_suffix(".md").write_text(f"{told}\n\n{table(kept)}\n")
+        keep(place, kept, told, table(kept))
         print(table([found]), flush=True)
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -42,3 +45,12 @@ def recipe_of(name: str, out: Path, **sections: Any) -> dict[str, Any]:
     """A recipe for a set, defaults untouched but for what ``sections`` puts over them."""
     task = TASKS.get(name, "text-classification")
     return {"task": task, "data": data_of(name), "model": {"base": "embedded"}, "output_dir": str(out), **sections}
+
+
+def keep(place: Path, results: Sequence[dict[str, Any]], told: str, table: str) -> None:
+    """Write results with the day and the machine as JSON, and what is told of them with their table beside it."""
+    from tunewright.model.device import machine, precision
+
+    facts = {"measured": datetime.now(UTC).date().isoformat(), "machine": machine(), "precision": precision("auto", "cpu")}
+    place.write_text(json.dumps({**facts, "results": results}, indent=1) + "\n")
+    place.with_suffix(".md").write_text(f"{told}\n\n{table}\n")

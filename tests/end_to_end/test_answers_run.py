@@ -9,20 +9,13 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from typer.testing import CliRunner
 
 from tests import tiny
-from tunewright.cli import app
+from tests.commands import asked
 from tunewright.core.folder import read_json
 from tunewright.demo.questions import Questions
 
 pytestmark = pytest.mark.slow
-
-
-def asked(*words: str) -> Any:
-    done = CliRunner().invoke(app, list(words))
-    assert done.exit_code == 0, done.output
-    return done
 
 
 @pytest.fixture(scope="module")

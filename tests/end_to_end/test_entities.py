@@ -10,11 +10,10 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from typer.testing import CliRunner
 
 from tests import tiny
+from tests.commands import asked
 from tunewright import load
-from tunewright.cli import app
 from tunewright.core.folder import read_json
 
 pytestmark = pytest.mark.slow
@@ -39,12 +38,6 @@ def letters(rows: int = 240) -> list[dict[str, Any]]:
             text += f"{name},"
         found.append({"id": at, "text": text, "label": FAULTS.get(at, spans)})
     return found
-
-
-def asked(*words: str) -> Any:
-    done = CliRunner().invoke(app, list(words))
-    assert done.exit_code == 0, done.output
-    return done
 
 
 @pytest.fixture(scope="module")

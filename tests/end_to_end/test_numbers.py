@@ -13,6 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tests import tiny
+from tests.commands import asked
 from tunewright.cli import app
 from tunewright.core.folder import read_json
 
@@ -33,12 +34,6 @@ def ratings(rows: int = 260) -> list[dict[str, str]]:
         text = f"visit {at}: the food was {words[0]} and the service {words[1]}"
         found.append({"id": f"v-{at}", "review": text, "points": DIRT.get(at, f"{points:.1f}".replace(".", ","))})
     return [*found, *found[60:68], *({**found[1], "points": points} for points in ("0,5", "99,5"))]
-
-
-def asked(*words: str) -> Any:
-    done = CliRunner().invoke(app, list(words))
-    assert done.exit_code == 0, done.output
-    return done
 
 
 @pytest.fixture(scope="module")

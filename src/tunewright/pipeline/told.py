@@ -33,7 +33,7 @@ def data(facts: Mapping[str, Any], width: int | None = None) -> str:
     head = f"Data: {rows['read']:,} rows read, {rows['kept']:,} kept, {rows['quarantined']:,} removed ({removed})"
     lines = _wrapped(head, width, "", "  ")
     for split, one in facts["splits"].items():
-        lines += _wrapped(f"{split}: {one['rows']:,} row{'s' * (one['rows'] != 1)}: {_labels(one)}", width, "  ", "    ")
+        lines += _wrapped(f"{split}: {_rows(one['rows'])}: {_labels(one)}", width, "  ", "    ")
     for note in facts["split"].get("notes") or ():
         lines += _wrapped(f"of the splits: {note}", width, "  ", "    ")
     lines += _found(facts, width)
@@ -65,7 +65,7 @@ def _found(facts: Mapping[str, Any], width: int) -> Iterator[str]:
 def _finding(one: Mapping[str, Any], read: int, one_file: bool, width: int) -> Iterator[str]:
     """A line that says what, how much and what was done; the message; some rows; and the remedy, where there still is something to do."""
     margin, still = " " * 10, one["action"] in STILL_THERE
-    rows = f", {one['rows']:,} row{'s' * (one['rows'] != 1)} ({_share(one['rows'] / max(read, 1))})" if one["rows"] else ""
+    rows = f", {_rows(one['rows'])} ({_share(one['rows'] / max(read, 1))})" if one["rows"] else ""
     removed = one.get("numbers", {}).get("removed", one["rows"])
     of_them = f"{removed:,} of them " if removed != one["rows"] else ""
     yield f"  {one['severity']:<8}{one['rule']}{rows}, {of_them}{DONE[one['action']]}"
@@ -116,6 +116,10 @@ def model(facts: Mapping[str, Any]) -> str:
     )
 
 
+def _rows(count: int) -> str:
+    return f"{count:,} row{'s' * (count != 1)}"
+
+
 def _told_cuts(cuts: Mapping[str, Any]) -> Iterator[str]:
     yield f"Length: the model sees {cuts['max_tokens']} tokens of a row ({cuts['why']})"
     for split, one in cuts["splits"].items():
@@ -123,9 +127,7 @@ def _told_cuts(cuts: Mapping[str, Any]) -> Iterator[str]:
         yield f"  {split}: {one['rows_cut']:,} of {one['rows']:,} rows are cut, {one['tokens_cut']:,} of {one['tokens']:,} tokens{counted}"
         worst = sorted(one["labels"].items(), key=lambda item: -item[1]["rows_cut"])[:5]
         if worst:
-            yield "      by label: " + ", ".join(
-                f"{name} {cut['rows_cut']:,} row{'s' * (cut['rows_cut'] != 1)} ({cut['tokens_cut']:,} tokens)" for name, cut in worst
-            )
+            yield "      by label: " + ", ".join(f"{name} {_rows(cut['rows_cut'])} ({cut['tokens_cut']:,} tokens)" for name, cut in worst)
 
 
 def _told_choices(facts: Mapping[str, Any]) -> Iterator[str]:
