@@ -5,6 +5,9 @@ BIN := $(VENV)/bin
 export OMP_WAIT_POLICY := PASSIVE
 export HF_HUB_OFFLINE := 1
 export TOKENIZERS_PARALLELISM := false
+# How many processes test: one for each core, and each computes with one thread. On a larger machine: make test WORKERS=8
+WORKERS ?= 2
+PYTEST := -m pytest -n $(WORKERS) --dist loadgroup
 
 .PHONY: demo test test-lowest check install bench docs format system clean
 
@@ -30,19 +33,19 @@ test: install system  ## all that CI runs
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python $(PYTEST)
 
 check: install  ## the inner loop: format, lint, types, fast tests
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -m "not slow"
+	OMP_NUM_THREADS=1 $(BIN)/python $(PYTEST) -m "not slow"
 
 test-lowest: system  ## the tests on the oldest releases that pyproject.toml admits
 	$(PYTHON) -m venv .venv-lowest
 	.venv-lowest/bin/python -m pip install --quiet torch==$$(sed -n 's/^torch==//p' constraints-lowest.txt)
 	.venv-lowest/bin/python -m pip install --quiet -c constraints-lowest.txt -e '.[demo,sentence,quant,track,wandb,dev]'
-	.venv-lowest/bin/python -m pytest
+	OMP_NUM_THREADS=1 .venv-lowest/bin/python $(PYTEST)
 
 bench: install  ## speed and quality, side by side with what a user would pick instead
 	$(BIN)/python -m benchmarks

@@ -5,7 +5,20 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import against_trainer, audit, datasets, entities, estimates, glue, label_noise, methods, planted_faults, startup, training
+from benchmarks import (
+    against_trainer,
+    audit,
+    datasets,
+    entities,
+    estimates,
+    glue,
+    label_dynamics,
+    label_noise,
+    methods,
+    planted_faults,
+    startup,
+    training,
+)
 
 RESULTS = Path(__file__).parent / "results"
 DAY = datetime.now(UTC).date().isoformat()
@@ -17,6 +30,7 @@ entities.main(str(RESULTS / f"{DAY}-entities.json"))
 audit.main(str(RESULTS / f"{DAY}-audit.json"))
 planted_faults.main(str(RESULTS / f"{DAY}-planted-faults.json"))
 label_noise.main(str(RESULTS / f"{DAY}-label-noise.json"))
+label_dynamics.main(str(RESULTS / f"{DAY}-label-dynamics.json"))
 training.main(str(RESULTS / f"{DAY}-training.json"))
 methods.main(str(RESULTS / f"{DAY}-methods.json"))
 estimates.main(str(RESULTS / f"{DAY}-estimates.json"))

@@ -14,6 +14,14 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With several workers: the tests of a file go to one, which makes their fixtures once; so do the files that share the trained run."""
+    shared = "trained_run"
+    sharing = {item.path for item in items if shared in getattr(item, "fixturenames", ())}
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(shared if item.path in sharing else item.path.stem))
+
+
 @pytest.fixture(autouse=True)
 def loud() -> Iterator[None]:
     """Every test begins with a tool that speaks, and speaks to the standard error of that test."""
@@ -54,8 +62,8 @@ def trained_run(tickets: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     recipe = build({
         "task": "text-classification",
         "data": {"source": str(tickets / "tickets.csv"), "columns": {"text": "body", "label": "queue"}, "policy": {"label-variant": "fix"}},
-        "model": {"base": "embedded", "max_tokens": 48},
-        "train": {"max_steps": 24, "evaluate_every": 12},
+        "model": {"base": "embedded", "max_tokens": 32},
+        "train": {"max_steps": 16, "evaluate_every": 8},
         "evaluate": {"resamples": 200},
         "trackers": ["tensorboard"],
         "output_dir": str(out),

@@ -30,15 +30,21 @@ def generated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One output folder for all recipes: those of the same data prepare it once."""
+    return tmp_path_factory.mktemp("out")
+
+
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
 def test_a_recipe_has_six_lines_at_most_and_reads_its_data_whole(
-    recipe: Path, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    recipe: Path, request: pytest.FixtureRequest, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from tunewright.pipeline.prepare import prepare
 
     assert len(recipe.read_text().splitlines()) <= 6
     monkeypatch.chdir(request.getfixturevalue("generated" if recipe.stem in GENERATED else "real_data"))
-    plan = read(recipe, {"output_dir": str(tmp_path)})
+    plan = read(recipe, {"output_dir": str(out)})
     expected = json.loads((FOLDER / "expected.json").read_text())[recipe.stem]
     rows = prepare(plan, recipe.parent).summary()["splits"]
     assert rows["test"]["rows"] == expected["test_rows"], "no row of a given test split is left out"

@@ -168,6 +168,7 @@ def job(folder: Path, base: Path, some: Sequence[Mapping[str, Any]], **more: Any
         rate_factors=made.rate_factors,
         before_step=made.before_step,
         resume=resume,
+        watch=task.watch if task.watched else None,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,8 @@ import pytest
 ROWS, WORDS = 10_000, 480
 BYTES_PER_ROW, SLACK_MB = 300, 40
 """What a row may take, all rules together, and what the same work takes more in one process than in another."""
+TRIES = 3
+"""What allocators keep differs from process to process; memory that grows with the texts would show in each."""
 RULES = ("unreadable-row", "empty-text", "missing-label", "mojibake", "label-variant", "conflicting-label", "leak-exact", "rare-label",
          "exact-duplicate", "normalised-duplicate", "label-never-trained", "imbalance")  # fmt: skip
 CODE = """
@@ -55,17 +58,24 @@ def written(path: Path, rows: int) -> Path:
     return path
 
 
+def peak(folder: Path, name: str, rows: int) -> float:
+    """MB that a process takes more at its peak than before it prepares a table."""
+    shutil.rmtree(folder / "datasets", ignore_errors=True)
+    done = subprocess.run([sys.executable, "-c", CODE, name, str(folder), *RULES], capture_output=True, text=True, check=True)
+    train, kept, gone, found = done.stdout.split()
+    assert int(kept) + int(gone) == rows + 1000 and int(gone) > rows / 100 and int(train) > 0.7 * rows
+    return float(found)
+
+
 @pytest.mark.slow
 def test_the_peak_of_memory_does_not_grow_with_the_texts(tmp_path: Path) -> None:
-    peaks = []
-    for name in ("validation.csv", "test.csv"):
-        written(tmp_path / name, 500)
-    for name, rows in (("few.csv", ROWS), ("many.csv", 4 * ROWS)):
+    for name, rows in (("validation.csv", 500), ("test.csv", 500), ("few.csv", ROWS), ("many.csv", 4 * ROWS)):
         written(tmp_path / name, rows)
-        done = subprocess.run([sys.executable, "-c", CODE, name, str(tmp_path), *RULES], capture_output=True, text=True, check=True)
-        train, kept, gone, peak = done.stdout.split()
-        assert int(kept) + int(gone) == rows + 1000 and int(gone) > rows / 100 and int(train) > 0.7 * rows
-        peaks.append(float(peak))
     texts_mb = (tmp_path / "many.csv").stat().st_size / 1e6 - (tmp_path / "few.csv").stat().st_size / 1e6
     allowed_mb = 3 * ROWS * BYTES_PER_ROW / 1e6 + SLACK_MB
-    assert peaks[1] - peaks[0] < allowed_mb < texts_mb / 1.8, peaks
+    assert allowed_mb < texts_mb / 1.8
+    more = []
+    while len(more) < TRIES and not (more and min(more) < allowed_mb):
+        few, many = (peak(tmp_path, name, rows) for name, rows in (("few.csv", ROWS), ("many.csv", 4 * ROWS)))
+        more.append(many - few)
+    assert min(more) < allowed_mb, more

@@ -80,7 +80,7 @@ def place(trained_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tunewright.demo.tickets import Tickets
 
     folder = tmp_path_factory.mktemp("pages")
-    Tickets(rows=160).write(folder)
+    Tickets(rows=120).write(folder)
     (folder / "tickets.yaml").write_text(yaml.safe_dump(RECIPE))
     (folder / "runs").mkdir()
     (folder / "runs" / "tickets-1").symlink_to(trained_run, target_is_directory=True)

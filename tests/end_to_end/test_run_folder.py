@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -57,7 +59,7 @@ def test_every_setting_is_written_with_where_it_came_from_and_runs_again(trained
     text = (trained_run / "recipe.yaml").read_text()
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
     assert len(lines) >= 40 and all("#" in line or line.rstrip().endswith(":") for line in lines)
-    assert "max_steps: 24  # yours" in text and "batch_size: 32  # default" in text
+    assert "max_steps: 16  # yours" in text and "batch_size: 32  # default" in text
     assert "learning_rate: 0.0002  # auto: for width 384" in text and "learned from the training rows" in text
     assert "auto" not in {value for value in yaml.safe_load(text)["train"].values() if isinstance(value, str)}
     again = read(trained_run / "recipe.yaml")
@@ -82,9 +84,9 @@ def test_each_row_is_accounted_for(trained_run: Path, tickets: Path) -> None:
 def test_every_step_and_event_is_in_the_journal(trained_run: Path) -> None:
     events = read_lines(trained_run / "events.jsonl")
     steps = [line for line in events if line["event"] == "step"]
-    assert [line["step"] for line in steps] == list(range(1, 25))
+    assert [line["step"] for line in steps] == list(range(1, 17))
     assert all({"epoch", "loss", "lr", "grad_norm", "tokens", "seconds", "memory"} <= set(line) for line in steps)
-    assert [line["step"] for line in events if line["event"] == "evaluated"] == [12, 24]
+    assert [line["step"] for line in events if line["event"] == "evaluated"] == [8, 16]
     assert events[-1]["event"] == "finished" and steps[-1]["loss"] < steps[0]["loss"]
     assert max(line["lr"] for line in steps) == pytest.approx(2e-4, rel=0.1) and steps[-1]["lr"] < 2e-5
 
@@ -219,3 +221,46 @@ def test_a_run_that_is_no_run_is_told_with_the_nearest(trained_run: Path) -> Non
     assert find(trained_run) == trained_run and find(trained_run / "model") == trained_run
     with pytest.raises(UserError, match="tickets-1"):
         find("ticket-1", str(trained_run.parents[1]))
+
+
+def test_what_a_training_made_of_each_row_is_kept_and_ranks_doubtful_labels(trained_run: Path, tmp_path: Path) -> None:
+    from tunewright.pipeline import review
+
+    lines, data = read_lines(trained_run / "rows.jsonl"), read_json(trained_run / "data.json")
+    rows = data["splits"]["train"]["rows"]
+    assert [line["step"] for line in lines] == list(range(1, 17))
+    epoch = [row for line in lines[: -(-rows // 32)] for row in line["row"]]
+    assert sorted(epoch) == list(range(rows)), "every row once in the first epoch"
+    root, name = trained_run.parents[1] / "datasets", f"{data['name']}/{data['version']}"
+    sheets = {}
+    for run in (None, str(trained_run)):
+        facts = review.sheet(name, root, tmp_path / "sheet.csv", 60, overwrite=True, run=run)
+        with (tmp_path / "sheet.csv").open(encoding="utf-8-sig", newline="") as stream:
+            sheets[run] = list(csv.DictReader(stream))
+        assert (f"how {run} learned its training rows" in review.told_of_sheet(facts)) is (run is not None)
+    plain, learned = sheets.values()
+    assert "training" not in plain[0] and [line["key"] for line in plain] != [line["key"] for line in learned]
+    assert all(line["training"].startswith("loss ") is (line["split"] == "train") for line in learned)
+    scores = [float(line["score"]) for line in learned]
+    assert scores == sorted(scores, reverse=True)
+
+
+def test_a_run_on_something_else_or_that_watched_nothing_ranks_no_labels(trained_run: Path, tmp_path: Path) -> None:
+    from tunewright.pipeline import review
+
+    data, root = read_json(trained_run / "data.json"), trained_run.parents[1] / "datasets"
+    name = f"{data['name']}/{data['version']}"
+    other = tmp_path / "other"
+    shutil.copytree(trained_run, other, ignore=shutil.ignore_patterns("model", "checkpoints"))
+
+    def refused(why: str) -> None:
+        with pytest.raises(UserError, match=why):
+            review.sheet(name, root, tmp_path / "sheet.csv", 60, run=str(other))
+        assert not (tmp_path / "sheet.csv").exists()
+
+    (other / "rows.jsonl").write_text('{"step": 1, "row": [99999], "loss": [1.0], "margin": [1.0]}\n')
+    refused(r"rows.jsonl is damaged: a line names row 99999")
+    (other / "rows.jsonl").unlink()
+    refused(r"it did not watch its rows.*\n?.*train.watch_rows")
+    (other / "data.json").write_text(json.dumps({**data, "version": "0123456789ab"}))
+    refused(rf"was trained on {data['name']}/0123456789ab, not on {name}")

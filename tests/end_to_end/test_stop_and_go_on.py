@@ -18,9 +18,9 @@ pytestmark = pytest.mark.slow
 
 RECIPE = """\
 task: text-classification
-data: {{source: {tickets}, columns: {{text: body, label: queue}}}}
+data: {{source: {tickets}, columns: {{text: body, label: queue}}, rules: {{label-noise: false}}}}
 model: {{base: embedded, max_tokens: 32}}
-train: {{max_steps: 14, evaluate_every: 4, save_every: 2, early_stopping: null}}
+train: {{max_steps: 14, batch_size: 8, evaluate_every: 4, save_every: 2, early_stopping: null}}
 evaluate: {{resamples: 100}}
 output_dir: {out}
 name: {name}

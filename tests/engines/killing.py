@@ -22,7 +22,7 @@ from tests.engines.steps import Stream
 from tunewright.core.folder import file_hash, read_lines
 from tunewright.train import engine
 from tunewright.train.callbacks.early_stop import EarlyStop
-from tunewright.train.callbacks.journal import Journal
+from tunewright.train.callbacks.journal import Journal, RowJournal
 from tunewright.train.checkpoint import finished, latest, step_of
 from tunewright.train.run import Callback, Run
 
@@ -95,7 +95,7 @@ def hiding(collate: Callable[[Sequence[Any]], dict[str, Any]]) -> Callable[[Sequ
 def job_for(driver: str, base: Path, folder: Path, stream: bool, more: Sequence[Callback] = (), resume: Path | None = None) -> Any:
     """Dropout, early stopping, a best model, uneven accumulation, hidden tokens; of 24 rows as a stream, of 19 else."""
     some = tiny.rows(24 if stream else 19)
-    callbacks = [EarlyStop(patience=3), *more, Journal(path=folder / "events.jsonl")]
+    callbacks = [EarlyStop(patience=3), *more, Journal(path=folder / "events.jsonl"), RowJournal(path=folder / "rows.jsonl")]
     length: dict[str, Any] = {"max_steps": 30} if stream else {"epochs": 10}
     options = {"engine": driver, "accumulate": 2, "evaluate_every": 2, "save_every": 3, "save_total_limit": 2, **length}
     made = tiny.job(folder / "checkpoints", base, some, callbacks=callbacks, resume=resume, learning_rate=3e-3, **options)
@@ -117,6 +117,7 @@ def facts(run: Run, folder: Path) -> dict[str, Any]:
         "best weights": file_hash(best) if best.exists() else "",
         "checkpoints": [step_of(one) for one in finished(folder / "checkpoints")],
         "steps": [line for line in lines if line["event"] == "step"],
+        "rows": read_lines(folder / "rows.jsonl"),
         "looks": [line for line in lines if line["event"] == "evaluated"],
     }
 

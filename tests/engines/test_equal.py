@@ -12,7 +12,7 @@ from tests.engines.test_contract import KINDS, Watcher, cut, engine, same, stead
 from tunewright.core.folder import file_hash, read_json, read_lines
 from tunewright.train import ENGINES
 from tunewright.train.callbacks.early_stop import EarlyStop
-from tunewright.train.callbacks.journal import Journal
+from tunewright.train.callbacks.journal import Journal, RowJournal
 from tunewright.train.checkpoint import HASHES, latest, step_of
 from tunewright.train.run import Run
 
@@ -64,7 +64,7 @@ def story(driver: str, folder: Path, base: Path, kind: str, road: str) -> tuple[
         clip=CLIP,
         evaluate_every=10,
         early_stopping=None,
-        callbacks=[watcher, EarlyStop(patience=99), Journal(path=folder / "events.jsonl")],
+        callbacks=[watcher, EarlyStop(patience=99), Journal(path=folder / "events.jsonl"), RowJournal(path=folder / "rows.jsonl")],
         **ROADS[road],
     )
     return engine(driver)(job), watcher
@@ -90,6 +90,10 @@ def test_their_journals_and_the_states_in_their_checkpoints_are_the_same(moving:
         story(name, tmp_path / name, moving, "single", "full")
     left, right = ([steady(line) for line in read_lines(tmp_path / name / "events.jsonl")] for name in ("loop", "trainer"))
     assert left == right and len(left) > STEPS
+    one, other = (read_lines(tmp_path / name / "rows.jsonl") for name in ("loop", "trainer"))
+    assert one == other and len(one) == STEPS and all(len(line["row"]) == len(line["loss"]) == len(line["margin"]) for line in one)
+    losses = {line["step"]: line["loss"] for line in left if line["event"] == "step"}
+    assert all(sum(line["loss"]) / len(line["loss"]) == pytest.approx(losses[line["step"]], abs=1e-4) for line in one)
     checkpoints = {name: latest(tmp_path / name) for name in ENGINES}
     files = {name: set(read_json(folder / HASHES)) for name, folder in checkpoints.items() if folder}
     assert files["trainer"] - files["loop"] == {"trainer_state.json"} and files["loop"] < files["trainer"]

@@ -145,7 +145,7 @@ def without_state(monkeypatch: pytest.MonkeyPatch, left_out: str) -> None:
     else:
         real_progress = course.progress_of
         fresh: dict[str, Any] = {name: getattr(Run(torch.nn.Linear(1, 1)), name) for name in KEPT_OF_A_RUN}
-        fresh |= {"callbacks": [{}, {}, {}]}
+        fresh |= {"callbacks": [{}] * 4}
         monkeypatch.setattr(course, "progress_of", lambda folder: {**real_progress(folder), left_out: fresh[left_out]})
 
 
@@ -159,7 +159,11 @@ def test_the_comparison_notices_each_state_that_is_left_out(
     whole, go_on = whole_and_parts(driver, moving, tmp_path, stream=left_out == "stream")
     if left_out != "nothing":
         without_state(monkeypatch, left_out)
-    assert bool(difference(whole, go_on())) is (left_out != "nothing")
+    try:
+        noticed = bool(difference(whole, go_on()))
+    except ValueError:  # the rows of the step that it takes for the next one are not those of its batches
+        noticed = left_out == "step"
+    assert noticed is (left_out != "nothing")
 
 
 def test_every_file_of_a_checkpoint_is_needed(driver: str, moving: Path, tmp_path: Path) -> None:

@@ -38,6 +38,7 @@ from tunewright.tasks import TASKS
 from tunewright.tasks.text_classification import TextClassification
 from tunewright.train import ENGINES
 from tunewright.train.callbacks.early_stop import EarlyStop
+from tunewright.train.callbacks.journal import RowJournal
 from tunewright.train.checkpoint import finished, step_of
 from tunewright.train.guards import GUARDS
 from tunewright.train.run import Callback, Run
@@ -752,6 +753,12 @@ def early_stopping(lab: Lab) -> None:
     assert ended.run.step == 3 and ended.run.stop
 
 
+def watch_rows(lab: Lab) -> None:
+    for wanted in (True, False):
+        job = lab.job(**{"train.watch_rows": wanted})
+        assert (job.watch is not None) is wanted is any(isinstance(one, RowJournal) for one in job.callbacks)
+
+
 def best_by(lab: Lab) -> None:
     best = {}
     for name in ("accuracy", "loss", None):
@@ -1059,6 +1066,7 @@ CHECKS: dict[str, Callable[[Lab], None]] = {
     "train.save_every": save_every,
     "train.save_total_limit": save_total_limit,
     "train.early_stopping": early_stopping,
+    "train.watch_rows": watch_rows,
     "train.best_by": best_by,
     "train.compile": train_compile,
     "train.save_minutes": save_minutes,

@@ -169,7 +169,7 @@ def test_rows_of_the_test_split_are_corrected_only_when_asked(root: Path, tmp_pa
     path = put(tmp_path / "s.csv", [line])
     facts = review.apply("tickets", root, path)
     assert facts["left_in_test"] == 1 and facts["folder"] is None
-    assert "1 corrections in the test split were left out" in review.told_of_apply(facts)
+    assert "the test split is locked: 1 correction in it." in review.told_of_apply(facts)
     facts = review.apply("tickets", root, path, include_test=True)
     new = Dataset.open(Path(facts["folder"]))
     assert new.rows("test").slice(4, 1).to_pylist()[0]["label"] == line["corrected"]
@@ -179,7 +179,7 @@ def test_rows_of_the_test_split_are_corrected_only_when_asked(root: Path, tmp_pa
 def test_a_sheet_without_corrections_changes_nothing(root: Path, tmp_path: Path) -> None:
     review.sheet("tickets", root, tmp_path / "s.xlsx", 20)
     said = CliRunner().invoke(app, ["review", "labels", "tickets", "--apply", str(tmp_path / "s.xlsx"), "--output-dir", str(root.parent)])
-    assert said.exit_code == 0 and "Nothing to do: 20 lines of the sheet have no other label" in said.stdout
+    assert said.exit_code == 0 and "Nothing to do: nothing stands under 'corrected' in 20 lines" in said.stdout
     assert len(list((root / "tickets").iterdir())) == 1
 
 
@@ -207,6 +207,6 @@ def test_the_command_ends_by_naming_the_next_step(root: Path, tmp_path: Path, mo
     put(Path("tickets-labels.csv"), lines)
     said = CliRunner().invoke(app, ["review", "labels", "tickets", "--apply", "tickets-labels.csv"])
     assert said.exit_code == 0, said.output
-    assert "1 labels of tickets" in said.stdout and "data: {source: datasets/tickets/" in said.stdout
+    assert "1 label of tickets" in said.stdout and "data: {source: datasets/tickets/" in said.stdout
     both = CliRunner().invoke(app, ["review", "labels", "tickets", "--apply", "a.csv", "--sheet", "b.csv"])
     assert isinstance(both.exception, UserError) and "One of the two is wanted" in str(both.exception)

@@ -9,9 +9,9 @@ import torch
 
 from tunewright.core import log
 from tunewright.core.folder import read_lines
-from tunewright.train.callbacks.journal import Journal
+from tunewright.train.callbacks.journal import Journal, RowJournal
 from tunewright.train.callbacks.progress import Progress
-from tunewright.train.run import Run
+from tunewright.train.run import Run, Watched
 
 
 def run(**state: Any) -> Run:
@@ -78,3 +78,11 @@ def test_progress_says_a_line_per_evaluation(capsys: pytest.CaptureFixture[str])
         "step 1 of 4, epoch 0.25: loss 0.500, validation accuracy 0.7500 (best so far), 1 s",
         "step 2 of 4, epoch 0.25: loss 0.500, validation accuracy 0.5000, 1 s",
     ]
+
+
+def test_rows_of_a_step_are_written_and_numbers_that_are_none_are_null(tmp_path: Path) -> None:
+    journal = RowJournal(path=tmp_path / "rows.jsonl")
+    journal.fit_start(run(step=0))
+    journal.step_end(run(watched=(Watched(7, 0.123456, 2.0), Watched(3, math.nan, -math.inf))))
+    journal.fit_end(run())
+    assert read_lines(tmp_path / "rows.jsonl") == [{"step": 1, "row": [7, 3], "loss": [0.1235, None], "margin": [2.0, None]}]

@@ -57,10 +57,13 @@ def test_what_was_asked_of_one_process_is_not_asked_of_the_next(base: Path, tmp_
 
 
 def test_a_second_ctrl_c_ends_at_once(base: Path, tmp_path: Path) -> None:
-    before = signal.getsignal(signal.SIGINT)
-    with pytest.raises(KeyboardInterrupt):
-        fit(tiny.job(tmp_path, base, tiny.rows(16), batch_size=4, callbacks=[Signals(), Raise(number=signal.SIGINT, step=2, times=2)]))
-    assert signal.getsignal(signal.SIGINT) is before
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # where tests run in the background, Ctrl-C is ignored
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            fit(tiny.job(tmp_path, base, tiny.rows(16), batch_size=4, callbacks=[Signals(), Raise(number=signal.SIGINT, step=2, times=2)]))
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_an_error_in_the_run_puts_the_handlers_back_too(base: Path, tmp_path: Path) -> None:

@@ -72,3 +72,16 @@ def test_one_journal_is_written_and_it_is_that_of_one_process(both: tuple[Path, 
         assert left["loss"] == pytest.approx(right["loss"], abs=1e-5)
         assert left["lr"] == right["lr"]
         assert left["grad_norm"] == pytest.approx(right["grad_norm"], abs=1e-4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_rows_that_are_watched_are_those_of_one_process(both: tuple[Path, Path], kind: str) -> None:
+    one, two = (read_lines(folder / kind / "rows.jsonl") for folder in both)
+    assert len(one) == len(two) == 6 and all(line["row"] for line in one) is not kind.endswith("streamed")
+    for left, right in zip(one, two, strict=True):
+        mine, other = (
+            {row: values for row, *values in zip(*(line[name] for name in ("row", "loss", "margin")), strict=True)}
+            for line in (left, right)
+        )
+        assert mine.keys() == other.keys() and all(values == pytest.approx(other[row], abs=1e-3) for row, values in mine.items())

@@ -18,7 +18,7 @@ from safetensors.torch import save_file
 from tests import tiny
 from tunewright.train import engine
 from tunewright.train.callbacks.early_stop import EarlyStop
-from tunewright.train.callbacks.journal import Journal
+from tunewright.train.callbacks.journal import Journal, RowJournal
 from tunewright.train.callbacks.signals import Signals
 from tunewright.train.checkpoint import latest
 from tunewright.train.run import Callback, Run
@@ -64,7 +64,7 @@ def main(base: str, out: str, name: str) -> None:
     accumulate = 2 if kind == "multi" else 1
 
     def job(*more: Callback, **options: Any) -> Any:
-        callbacks = [Signals(), EarlyStop(patience=9), *more, Journal(path=folder / "events.jsonl")]
+        callbacks = [Signals(), EarlyStop(patience=9), *more, Journal(path=folder / "events.jsonl"), RowJournal(path=folder / "rows.jsonl")]
         settings = {
             "epochs": 2,
             "max_steps": 6 if kind == "streamed" else None,

@@ -21,6 +21,7 @@ def labels(
     dataset: Name,
     sheet: Annotated[Path | None, typer.Option(metavar="FILE", help="Where to write the sheet, .csv or .xlsx.")] = None,
     apply: Annotated[Path | None, typer.Option(metavar="FILE", help="A sheet that was filled in: write a new version.")] = None,
+    run: Annotated[str | None, typer.Option(metavar="RUN", help="A run on this dataset: how it learned each row counts too.")] = None,
     rows: Annotated[int, typer.Option(metavar="N", help="How many rows the sheet shows, the most doubtful first.")] = 200,
     include_test: Annotated[bool, typer.Option("--include-test", help="Rows of the test split too.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Write over a sheet that is there.")] = False,
@@ -33,9 +34,11 @@ def labels(
 
     if sheet and apply:
         raise UserError("--sheet writes and --apply reads", "One of the two is wanted", f"As in: review labels {dataset} --apply {apply}")
+    if run and apply:
+        raise UserError("--run is for writing a sheet", "--apply reads one", f"As in: review labels {dataset} --apply {apply}")
     root = output_dir / "datasets"
     if apply is None:
-        facts = verb.sheet(dataset, root, sheet, rows, include_test, overwrite)
+        facts = verb.sheet(dataset, root, sheet, rows, include_test, overwrite, run)
         told = verb.told_of_sheet(facts)
     else:
         facts = verb.apply(dataset, root, apply, include_test)

@@ -83,8 +83,15 @@ def job_of(
         before_step=built.before_step,
         resume=checkpoint,
         identity=_identity(plan),
+        watch=recipe.task.watch if _watches(plan) else None,
         stream=(lambda position: steps_of(run, plan, position)) if recipe.data.streaming else None,
     )
+
+
+def _watches(plan: Plan) -> bool:
+    """Whether it is kept what the steps make of each row."""
+    recipe = plan.recipe
+    return recipe.task.watched and recipe.train.watch_rows and not recipe.data.streaming
 
 
 def _identity(plan: Plan) -> dict[str, Any]:
@@ -95,9 +102,10 @@ def _identity(plan: Plan) -> dict[str, Any]:
 
 
 def _callbacks(run: Path, plan: Plan) -> list[Callback]:
+    from tunewright.review import dynamics
     from tunewright.train.callbacks.clock import Clock
     from tunewright.train.callbacks.early_stop import EarlyStop
-    from tunewright.train.callbacks.journal import Journal
+    from tunewright.train.callbacks.journal import Journal, RowJournal
     from tunewright.train.callbacks.progress import Progress
     from tunewright.train.callbacks.signals import Signals
 
@@ -106,5 +114,6 @@ def _callbacks(run: Path, plan: Plan) -> list[Callback]:
     for tracker in plan.recipe.trackers:
         tracker.describe(run.name, str(run), flat(plan.recipe.model_dump(mode="json", exclude={"trackers"})))
     patience = [EarlyStop(patience=train.early_stopping)] if train.early_stopping else []
+    watch = [RowJournal(path=run / dynamics.FILE)] if _watches(plan) else []
     clock = Clock(save_minutes=train.save_minutes, stop_after_minutes=train.stop_after_minutes)
-    return [Signals(), clock, *patience, Journal(path=run / "events.jsonl"), Progress(best_by=train.best_by), *plan.recipe.trackers]
+    return [Signals(), clock, *patience, Journal(path=run / "events.jsonl"), *watch, Progress(best_by=train.best_by), *plan.recipe.trackers]

@@ -19,7 +19,7 @@ from tunewright.core.schema import SPLITS
 from tunewright.pipeline.guess import Guess, guess
 from tunewright.pipeline.recipe import build
 
-LOOKED_AT = 2000
+LOOKED_AT = 1000
 LOOKED_AT_AGAIN = 20_000
 """Rows, where the first ones do not do: many files are sorted by label."""
 SPLIT_NAMES = {

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tunewright.core.errors import UserError
-from tunewright.core.folder import file_hash, text_hash, tree_hashes, whole, write_json
+from tunewright.core.folder import file_hash, read_json, read_lines, text_hash, tree_hashes, whole, write_json
 from tunewright.core.schema import SPLITS, Place
 from tunewright.pipeline.datasets import named, opened
 from tunewright.review.labels import Correction, Line, Reviewed, places, reviewed, write
@@ -20,13 +20,22 @@ if TYPE_CHECKING:
 
     from tunewright.data.audit.label_noise import LabelNoise
     from tunewright.data.dataset import Content, Dataset
+    from tunewright.review.dynamics import Dynamics
     from tunewright.tasks.base import Role
 
 RULE = "label-noise"
 CORRECTIONS = "corrections.parquet"
 
 
-def sheet(name: str, root: Path, path: Path | None, rows: int, include_test: bool = False, overwrite: bool = False) -> dict[str, Any]:
+def sheet(
+    name: str,
+    root: Path,
+    path: Path | None,
+    rows: int,
+    include_test: bool = False,
+    overwrite: bool = False,
+    run: str | None = None,
+) -> dict[str, Any]:
     """Write the rows whose label is most doubtful to a sheet, the most doubtful first.
 
     Every row is judged by all others of the dataset as it stands, so that a corrected version gives a new list.
@@ -38,11 +47,16 @@ def sheet(name: str, root: Path, path: Path | None, rows: int, include_test: boo
         rows: how many; those that the rule finds wrong are all there, even if they are more.
         include_test: whether rows of the test split stand in the sheet; otherwise its file is not opened.
         overwrite: whether a sheet that stands there may be lost.
+        run: that was trained on this version of the dataset, by its folder or name: how it learned its training rows counts too, and is
+            told in the column ``training``.
 
     Raises:
-        UserError: there is no such dataset, nothing of it can be judged, or the sheet stands there already.
+        UserError: there is no such dataset or run, the run was trained on something else or did not watch its rows, nothing of the dataset
+            can be judged, or the sheet stands there already.
     """
     import numpy as np
+
+    from tunewright.review.dynamics import doubted
 
     dataset = opened(named(name, root)[0])
     path = path or Path(f"{dataset.name}-labels.csv")
@@ -63,15 +77,17 @@ def sheet(name: str, root: Path, path: Path | None, rows: int, include_test: boo
             "At least 100 rows with a text and a label are wanted, and two labels with five rows or more",
             "Collect more rows",
         )
+    learned = _learned(run, root, dataset, len(table)) if run else None
+    score = doubted(judged.score, learned.of(judged.rows)) if learned else judged.score
     told = judged.flagged & (judged.score >= rule.sure)
-    order = np.argsort(-judged.score, kind="stable")
+    order = np.argsort(-score, kind="stable")
     order = np.concatenate([order[told[order]], order[~told[order]]])[: max(rows, int(told.sum()))]
-    order = order[np.argsort(-judged.score[order], kind="stable")]
+    order = order[np.argsort(-score[order], kind="stable")]
     chosen = judged.rows[order]
     shown = _lines(table, chosen.tolist(), [SPLITS[at] for at in split[chosen].tolist()], label.name, _texts(dataset))
     lines = [
-        replace(line, score=float(judged.score[at]), suggested=tuple(judged.suggestion(at)))
-        for line, at in zip(shown, order.tolist(), strict=True)
+        replace(line, score=float(score[at]), suggested=tuple(judged.suggestion(at)), training=learned.said(row) if learned else None)
+        for line, at, row in zip(shown, order.tolist(), chosen.tolist(), strict=True)
     ]
     write(path, lines, _known(dataset), label.kind == "labels")
     return {
@@ -81,7 +97,7 @@ def sheet(name: str, root: Path, path: Path | None, rows: int, include_test: boo
         "rows": len(lines),
         "found_wrong": int(told.sum()),
         "judged": len(judged.rows),
-        "by": judged.by,
+        "by": judged.by + (f", and by how {run} learned its training rows" if run else ""),
         "splits": splits,
     }
 
@@ -138,15 +154,18 @@ def told_of_sheet(facts: Mapping[str, Any]) -> str:
 
 def told_of_apply(facts: Mapping[str, Any]) -> str:
     """What ``apply`` gave, in words."""
+    from tunewright.report.words import plural
+
     left = facts["left_in_test"]
-    lines = [f"{facts['confirmed']:,} labels were written again as they are."] if facts["confirmed"] else []
+    lines = [f"Written again as they are: {plural(facts['confirmed'], 'label')}."] if facts["confirmed"] else []
     if left:
-        lines.append(f"{left:,} corrections in the test split were left out: it is locked. Add --include-test to make them.")
+        lines.append(f"Left out, because the test split is locked: {plural(left, 'correction')} in it. Add --include-test to make them.")
     if facts["folder"] is None:
-        empty = f"Nothing to do: {facts['empty']:,} lines of the sheet have no other label under 'corrected'."
+        empty = f"Nothing to do: nothing stands under 'corrected' in {plural(facts['empty'], 'line')} of the sheet."
         return "\n".join([empty, *lines, f"Next: fill in 'corrected', then tunewright review labels {facts['name']} --apply SHEET"])
     lines.insert(
-        0, f"{facts['changed']:,} labels of {facts['name']}/{facts['from']} changed; {facts['empty']:,} lines of the sheet were empty."
+        0,
+        f"{plural(facts['changed'], 'label')} of {facts['name']}/{facts['from']} changed; {plural(facts['empty'], 'line')} stayed empty.",
     )
     lines.append(
         f"{facts['folder']}\nNext: train with it, by this line of a recipe (and no other data keys):\ndata: {{source: {facts['folder']}}}"
@@ -287,6 +306,36 @@ def _looked(dataset: Dataset, table: pa.Table, split: np.ndarray, root: Path | N
 
     services = Services() if root is None else encoder_services(root / ".cache")
     return Looked(table, _roles(dataset), split, (), np.arange(len(table)), services=services)
+
+
+def _learned(run: str, root: Path, dataset: Dataset, rows: int) -> Dynamics:
+    """How a run learned its training rows, which are the first of ``rows``; of the others it tells nothing.
+
+    Raises:
+        UserError: there is no such run, it was trained on something else, or it did not watch its rows.
+    """
+    from tunewright.pipeline.runs import find
+    from tunewright.review.dynamics import FILE, dynamics
+
+    folder = find(run, str(root.parent))
+    data = read_json(folder / "data.json")
+    if (data["name"], data["version"]) != (dataset.name, dataset.version):
+        raise UserError(
+            f"{folder} was trained on {data['name']}/{data['version']}, not on {dataset.name}/{dataset.version}",
+            "What a training tells of its rows holds for that version alone",
+            f"As in: tunewright review labels {data['name']}/{data['version']} --run {run}",
+        )
+    lines = read_lines(folder / FILE)
+    if not lines:
+        raise UserError(
+            f"{folder} has no {FILE}: it did not watch its rows",
+            "A run with train.watch_rows that trained on labels, and not on a stream, has it",
+            "Train again with train.watch_rows: true, or leave --run out",
+        )
+    try:
+        return dynamics(lines, rows)
+    except ValueError as error:
+        raise UserError(f"{folder / FILE} is damaged: {error}", "", "Train again, or leave --run out") from error
 
 
 def _rule(dataset: Dataset) -> LabelNoise:

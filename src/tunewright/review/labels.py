@@ -16,7 +16,9 @@ from tunewright.core.folder import text_hash, whole, write_bytes
 
 COLUMNS = ("rank", "score", "file", "row", "split", "text", "label", "suggested", "corrected", "key")
 NEEDED = ("file", "row", "corrected")
-WIDTHS = (6, 7, 18, 7, 11, 80, 24, 24, 24, 13)
+WIDTHS = (6, 7, 18, 7, 11, 80, 24, 24, 24, 13, 34)
+TRAINING = "training"
+"""A column more, where a training tells of the rows."""
 LETTERS = 5000
 """Characters of a text that a sheet shows; a cell of a workbook holds 32,767."""
 TOLD = 10
@@ -39,6 +41,7 @@ class Line:
         label: its label, or several, or none.
         score: how doubtful the label is, from 0 to 1.
         suggested: what it looks like instead.
+        training: what a training tells of it; None where none is asked.
     """
 
     file: str
@@ -48,6 +51,7 @@ class Line:
     label: tuple[str, ...]
     score: float = 0.0
     suggested: tuple[str, ...] = ()
+    training: str | None = None
 
     @property
     def key(self) -> str:
@@ -88,13 +92,17 @@ def write(path: Path, lines: Iterable[Line], known: Sequence[str], several: bool
     Raises:
         UserError: the file cannot be written.
     """
+    lines = list(lines)
+    columns: tuple[str, ...] = COLUMNS
     rows = [_cells(rank, line, known, several) for rank, line in enumerate(lines, 1)]
+    if any(line.training is not None for line in lines):
+        columns, rows = (*COLUMNS, TRAINING), [[*row, line.training or ""] for row, line in zip(rows, lines, strict=True)]
     if path.suffix.lower() == ".xlsx":
-        _write_workbook(path, rows, () if several else known)
+        _write_workbook(path, columns, rows, () if several else known)
         return
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\r\n")
-    writer.writerow(COLUMNS)
+    writer.writerow(columns)
     writer.writerows([_unarmed(cell) for cell in row] for row in rows)
     write_bytes(path, text.getvalue().encode("utf-8-sig"))
 
@@ -275,7 +283,7 @@ def _letters(text: str) -> str:
     return re.sub("[^A-Za-z]+", "", text)[:COMPARED]
 
 
-def _write_workbook(path: Path, rows: Sequence[Sequence[str | int | float]], choices: Sequence[str]) -> None:
+def _write_workbook(path: Path, columns: tuple[str, ...], rows: Sequence[Sequence[str | int | float]], choices: Sequence[str]) -> None:
     from openpyxl import Workbook
     from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
     from openpyxl.styles import Alignment, Font
@@ -285,7 +293,7 @@ def _write_workbook(path: Path, rows: Sequence[Sequence[str | int | float]], cho
     book = Workbook()
     sheet = book.worksheets[0]
     sheet.title = "labels"
-    sheet.append(COLUMNS)
+    sheet.append(columns)
     for at, row in enumerate(rows, 2):
         for column, value in enumerate(row, 1):
             cell = sheet.cell(at, column)
@@ -296,7 +304,7 @@ def _write_workbook(path: Path, rows: Sequence[Sequence[str | int | float]], cho
             else:
                 cell.value = value
             cell.alignment = Alignment(vertical="top", wrap_text=column == COLUMNS.index("text") + 1)
-    for column, width in enumerate(WIDTHS, 1):
+    for column, width in enumerate(WIDTHS[: len(columns)], 1):
         sheet.column_dimensions[get_column_letter(column)].width = width
         sheet.cell(1, column).font = Font(bold=True)
     sheet.freeze_panes = "A2"

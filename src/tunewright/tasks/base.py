@@ -80,6 +80,8 @@ class Task(Config):
     """The baselines that it is held against when the recipe names none (``evaluate.baselines``)."""
     proof: ClassVar[str]
     """How ``model/proof_child.py`` asks the saved model in a process without our code, by the name of a function there."""
+    watched: ClassVar[bool] = False
+    """Whether ``watch`` tells what a step makes of each training row; a row is then one piece."""
     scores: ClassVar[str] = ""
     """The family of scores that a recipe may ask for by name (``metrics.FAMILIES``); empty: functions of the user's own alone."""
 
@@ -123,6 +125,18 @@ class Task(Config):
         """What the criterion compares with ``batch["labels"]``: for a classifier, logits of shape (batch, classes)."""
         logits: Tensor = model(**{name: values for name, values in batch.items() if name != "labels"}).logits
         return logits
+
+    def watch(self, outputs: Tensor, labels: Tensor) -> Tensor:
+        """Loss and margin of each row of a training batch, where ``watched``.
+
+        Args:
+            outputs: what ``forward`` gave.
+            labels: of the batch.
+
+        Returns:
+            (rows, 2): the loss in nats, and how far the logit of the label is above the best other one.
+        """
+        raise NotImplementedError
 
     def infer(self, model: nn.Module, batch: Mapping[str, Tensor]) -> Sequence[Any]:
         """What ``decode`` needs, one item per piece. A task whose answer is generated asks the model for it here."""

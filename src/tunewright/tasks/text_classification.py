@@ -15,6 +15,7 @@ from tunewright.tasks.texts import read, text_roles, texts_and_pairs
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
+    from torch import Tensor
 
     from tunewright.metrics.classes import ClassOutcome
 
@@ -30,6 +31,7 @@ class TextClassification(Task):
     criterion: ClassVar = "cross-entropy"
     baselines: ClassVar = ("majority", "tfidf")
     proof: ClassVar = "classes"
+    watched: ClassVar = True
     scores: ClassVar = "classes"
 
     labels: tuple[str, ...] | None = None
@@ -123,6 +125,19 @@ class TextClassification(Task):
             wanted = set(names)
             return [float(name in wanted) for name in ids]
         return ids.get(names[0])
+
+    def watch(self, outputs: Tensor, labels: Tensor) -> Tensor:
+        """As in ``Task``; of several labels the loss is the mean over them, and the margin that of the one that is most wrong."""
+        import torch
+        from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
+
+        logits = outputs.float()
+        if self.multi_label:
+            losses = binary_cross_entropy_with_logits(logits, labels.float(), reduction="none").mean(-1)
+            return torch.stack([losses, torch.where(labels > 0, logits, -logits).amin(-1)], -1)
+        own = logits.gather(-1, labels[:, None])[:, 0]
+        best = logits.scatter(-1, labels[:, None], -torch.inf).amax(-1)
+        return torch.stack([cross_entropy(logits, labels, reduction="none"), own - best], -1)
 
     def decode(self, row: Row, inferred: Sequence[Any], encoded: Encoded, tokenizer: Any) -> Answer:
         import numpy as np

@@ -34,7 +34,7 @@ from tunewright.train.guards.base import Evaluated, Seen
 from tunewright.train.guards.duty import OnDuty
 from tunewright.train.guards.layers import layer_norms
 from tunewright.train.processes import Processes
-from tunewright.train.run import Batch, Job, Run, in_json, tell
+from tunewright.train.run import Batch, Job, Run, Watched, in_json, tell
 from tunewright.train.share import EMPTY
 
 COUNTERS = ("step", "total_steps", "epoch", "loss", "learning_rate", "grad_norm", "tokens", "seconds", "stop")
@@ -68,6 +68,8 @@ class Course:
         self.logs = wants_logs(self.guests)
         """Whether one of them hears of losses."""
         self._sums: list[Tensor] = []
+        self._watch = None if job.stream else job.watch
+        self._watched: list[Tensor] = []
         self._items: Tensor | float = 0.0
         self._started = self._since = 0.0
 
@@ -115,6 +117,8 @@ class Course:
         """
         share = 0.0 if batch.pop(EMPTY, False) else 1.0
         loss = self.job.loss_fn(model, batch)
+        if self._watch and share:
+            self._watched.append(self._watch(loss.outputs.detach(), batch["labels"]))
         total = loss.total * share
         self._sums.append(torch.stack([total.detach().double(), _tokens(batch, total.device).double() * share]))
         # gradients are averaged over the processes, but the count is already that of all of them
@@ -137,6 +141,7 @@ class Course:
         items, seconds = float(self._items), time.monotonic() - self._since
         run.loss, run.tokens = total / items if items else math.nan, run.tokens + int(tokens)
         run.grad_norm, run.learning_rate = float(grad_norm), learning_rate * run.rate_factor
+        run.watched = self._watched_rows()
         seen = Seen(
             step=run.step + 1,
             total_steps=run.total_steps,
@@ -269,12 +274,26 @@ class Course:
 
     def _rows(self) -> list[str]:
         """The rows of the step at hand, of all processes."""
-        job, settings = self.job, self.job.settings
-        if job.stream:
-            return []
-        micro = settings.accumulate * self.processes.count
+        return [] if self.job.stream else [self.job.place(piece) for batch in self._batches() for piece in batch]
+
+    def _batches(self) -> Sequence[Sequence[int]]:
+        """The micro-batches of the step at hand, those of all processes in turn."""
+        micro = self.job.settings.accumulate * self.processes.count
         epoch, step = divmod(self.run.step, self.epoch_steps)
-        return [job.place(piece) for batch in job.order(epoch)[step * micro : (step + 1) * micro] for piece in batch]
+        return self.job.order(epoch)[step * micro : (step + 1) * micro]
+
+    def _watched_rows(self) -> tuple[Watched, ...]:
+        """What the step at hand made of its rows, those of all processes. Waits for the device."""
+        if not self._watch:
+            return ()
+        own = [values for micro in self._watched for values in micro.tolist()]
+        self._watched.clear()
+        batches, processes = self._batches(), self.processes
+        shares = processes.gathered(own) if processes.count > 1 else [own]
+        pieces = [[piece for batch in batches[number :: processes.count] for piece in batch] for number in range(processes.count)]
+        return tuple(
+            Watched(piece, *values) for mine, share in zip(pieces, shares, strict=True) for piece, values in zip(mine, share, strict=True)
+        )
 
     def _evaluated(self) -> Evaluated:
         run, job = self.run, self.job

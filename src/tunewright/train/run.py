@@ -66,6 +66,17 @@ class Criterion(Config):
         raise NotImplementedError
 
 
+class Watched(NamedTuple):
+    """What a step made of one training row, before its update."""
+
+    piece: int
+    """Its number among the encoded training rows."""
+    loss: float
+    """In nats."""
+    margin: float
+    """How far the logit of its label is above the best other one; below 0 where the answer is wrong."""
+
+
 class Sighted(NamedTuple):
     """What a guard saw, and what was done about it."""
 
@@ -106,6 +117,8 @@ class Run:
     best_score: float | None = None
     rate_factor: float = 1.0
     """What guards have multiplied every learning rate by."""
+    watched: tuple[Watched, ...] = ()
+    """The rows of the last step, of all processes; empty where they are not watched."""
     sighted: tuple[Sighted, ...] = ()
     """What guards saw last."""
     resumed_at: int = 0
@@ -180,6 +193,9 @@ class Job:
     gradient in it. After the update it is called with 1, which gives one to all that are ever trained, so that a checkpoint keeps them."""
     resume: Path | None = None
     """The checkpoint to go on from."""
+    watch: Callable[[Tensor, Tensor], Tensor] | None = None
+    """Outputs and labels of a batch -> loss and margin of each of its rows, (rows, 2), where the rows of a step are to be watched; those of
+    a stream never are, because nobody could find them again."""
     stream: Stream | None = None
     """In the place of ``pieces`` and ``order``: rows that come as they are read. Needs ``settings.max_steps``."""
     guards: Mapping[str, Guard] = field(default_factory=dict)

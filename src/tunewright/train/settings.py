@@ -72,6 +72,8 @@ class TrainSettings(Config):
     """Evaluations in a row without a better score after which training ends; null never ends early."""
     best_by: str | None = None
     """The validation score that chooses the checkpoint to serve, as ``f1_macro`` or ``recall/spam``; left out, the task's own."""
+    watch_rows: bool = True
+    """Where a row has labels: keep what each step made of each of its rows (``rows.jsonl``), for ``tunewright review labels --run``."""
     callbacks: tuple[Annotated[Guest, OpenMember(GUESTS)], ...] = ()
     """Callbacks of Transformers by import path, as ``my.py:Watch`` or ``{name: my.py:Watch, setting: ...}``."""
     arguments: dict[str, Any] = Field(default_factory=dict)

@@ -10,8 +10,8 @@ from tunewright.core.folder import append_line, read_lines, write_text
 from tunewright.train.run import Callback, Run, in_json
 
 
-class Journal(Callback):
-    """Writes ``events.jsonl``: a line per step and per event. A run that goes on drops what came after its checkpoint."""
+class StepLines(Callback):
+    """Writes a file with a line for each step. A run that goes on drops what came after its checkpoint."""
 
     path: Path
 
@@ -20,19 +20,44 @@ class Journal(Callback):
     def fit_start(self, run: Run) -> None:
         kept = [line for line in read_lines(self.path) if run.resumed_at and line.get("step", 0) <= run.resumed_at]
         write_text(self.path, "".join(json.dumps(line) + "\n" for line in kept))
+        self._stream = self.path.open("a", encoding="utf-8")
+
+    def step_end(self, run: Run) -> None:
+        assert self._stream is not None
+        self._stream.write(json.dumps(in_json(self.line(run)), allow_nan=False) + "\n")
+        self._stream.flush()
+
+    def fit_end(self, run: Run) -> None:
+        if self._stream is not None:
+            self._stream.close()
+
+    def state(self) -> dict[str, Any]:
+        """Nothing: what it must know stands in its file."""
+        return {}
+
+    def line(self, run: Run) -> dict[str, Any]:
+        """What is told of a step that is done, ``step`` among it."""
+        raise NotImplementedError
+
+
+class Journal(StepLines):
+    """Writes ``events.jsonl``: a line per step and per event."""
+
+    def fit_start(self, run: Run) -> None:
+        super().fit_start(run)
         if run.resumed_at:
             self._event("resumed", run)
-        self._stream = self.path.open("a", encoding="utf-8")
 
     def sighted(self, run: Run) -> None:
         for one in run.sighted:
             line = {"event": "guard", **one._asdict(), "rows": list(one.rows), "seconds": round(run.seconds, 3)}
             append_line(self.path, line)
 
-    def step_end(self, run: Run) -> None:
+    def line(self, run: Run) -> dict[str, Any]:
+        """Loss, rate, gradient, tokens, time and memory of a step."""
         import psutil
 
-        line = {
+        return {
             "event": "step",
             "step": run.step,
             "epoch": round(run.epoch, 4),
@@ -43,9 +68,6 @@ class Journal(Callback):
             "seconds": round(run.seconds, 3),
             "memory": psutil.Process().memory_info().rss,
         }
-        assert self._stream is not None
-        self._stream.write(json.dumps(in_json(line), allow_nan=False) + "\n")
-        self._stream.flush()
 
     def evaluated(self, run: Run) -> None:
         self._event("evaluated", run, epoch=round(run.epoch, 4), scores=in_json(run.scores))
@@ -55,12 +77,17 @@ class Journal(Callback):
 
     def fit_end(self, run: Run) -> None:
         self._event("stopped" if run.stop else "finished", run, **({"why": run.stop} if run.stop else {}))
-        if self._stream is not None:
-            self._stream.close()
-
-    def state(self) -> dict[str, Any]:
-        """Nothing: what it must know stands in its file."""
-        return {}
+        super().fit_end(run)
 
     def _event(self, event: str, run: Run, **more: Any) -> None:
         append_line(self.path, {"event": event, "step": run.step, "seconds": round(run.seconds, 3), **more})
+
+
+class RowJournal(StepLines):
+    """Writes ``rows.jsonl``: what each step made of its rows before its update."""
+
+    def line(self, run: Run) -> dict[str, Any]:
+        """Parallel lists: the number of each row in the training split, its loss in nats and its margin in logits."""
+        told = run.watched
+        losses, margins = ([in_json(round(getattr(one, name), 4)) for one in told] for name in ("loss", "margin"))
+        return {"step": run.step, "row": [one.piece for one in told], "loss": losses, "margin": margins}
