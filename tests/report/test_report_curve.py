@@ -37,6 +37,13 @@ def test_steps_without_a_finite_loss_and_lost_lines_are_counted_and_told(tmp_pat
     assert "1 step had no finite loss" in said and "1 line of events.jsonl could not be read" in said and "No evaluation" in said
 
 
+def test_that_memory_failed_is_told_once(tmp_path: Path) -> None:
+    split = {"event": "split", "step": 2, "cells": 64, "seconds": 1.0}
+    curve = read_curve(journal(tmp_path / "e", step(1, 3.0), split, {**split, "cells": 32}, step(2, 2.0)))
+    assert curve.split_at == 2 and curve.events == []
+    assert sum("Memory failed in step 2" in one for one in notes(curve)) == 1
+
+
 def test_a_validation_loss_that_rises_again_is_told(tmp_path: Path) -> None:
     evaluated = [{"event": "evaluated", "step": at, "scores": {"loss": loss}} for at, loss in ((1, 1.0), (2, 0.5), (3, 0.6))]
     assert "ended 20\u00a0% above its lowest" in notes(read_curve(journal(tmp_path / "e", step(1, 1.0), *evaluated)))[0]

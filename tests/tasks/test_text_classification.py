@@ -260,3 +260,15 @@ def test_padding_is_that_of_the_tokenizer_and_labels_of_tokens_have_their_own() 
 def test_labels_of_several_classes_keep_their_shape() -> None:
     batch = Collate(TOKENIZER)([{"input_ids": [5], "labels": [1.0, 0.0, 1.0]}, {"input_ids": [5, 6], "labels": [0.0, 0.0, 0.0]}])
     assert batch["labels"].tolist() == [[1, 0, 1], [0, 0, 0]]
+
+
+def test_loss_and_margin_of_each_row_are_those_counted_by_hand() -> None:
+    import torch
+
+    logits = torch.tensor([[2.0, 1.0, -1.0], [0.0, 3.0, 1.0], [1.0, 1.0, 1.0]])
+    found = TextClassification(labels=("a", "b", "c")).watch(logits, torch.tensor([0, 2, -100]))
+    assert found[0].tolist() == pytest.approx([math.log(1 + math.exp(-1) + math.exp(-3)), 1.0], abs=1e-6)
+    assert found[1].tolist() == pytest.approx([math.log(math.exp(-1) + math.exp(2) + 1), -2.0], abs=1e-6)
+    assert found[2].isnan().all(), "a masked label has neither"
+    several = TextClassification(labels=("a", "b"), multi_label=True).watch(torch.tensor([[2.0, -3.0]]), torch.tensor([[1.0, 1.0]]))
+    assert several[0].tolist() == pytest.approx([(math.log(1 + math.exp(-2)) + math.log(1 + math.exp(3))) / 2, -3.0], abs=1e-6)

@@ -24,6 +24,8 @@ class Curve:
     """Everything else that happened (resumed, stopped, early_stop), in order."""
     sightings: list[dict[str, Any]] = field(default_factory=list)
     """What guards saw, in order."""
+    split_at: int | None = None
+    """The step in which memory failed first."""
     saved: int = 0
     without_loss: int = 0
     """Steps whose loss was not a finite number."""
@@ -67,8 +69,9 @@ def read_curve(path: Path) -> Curve:
         loss=[float(one["loss"]) for one in good],
         lr=[float(one["lr"]) if _finite(one.get("lr")) else None for one in good],
         evaluated=evaluated,
-        events=[one for one in events if one.get("event") not in {"step", "evaluated", "saved", "guard"}],
+        events=[one for one in events if one.get("event") not in {"step", "evaluated", "saved", "guard", "split"}],
         sightings=[one for one in events if one.get("event") == "guard"],
+        split_at=next((one.get("step") for one in events if one.get("event") == "split"), None),
         saved=sum(one.get("event") == "saved" for one in events),
         without_loss=len(by_step) - len(good),
         lines_lost=lines - len(events),

@@ -86,6 +86,9 @@ def notes(curve: Curve) -> list[str]:
     found = []
     if curve.without_loss:
         found.append(f"{plural(curve.without_loss, 'step')} had no finite loss and cannot be drawn.")
+    if curve.split_at is not None:
+        told = f"Memory failed in step {curve.split_at:,}: from there on steps took more passes, each over fewer rows. "
+        found.append(told + "Their gradients are the same, but for rounding.")
     if curve.lines_lost:
         found.append(f"{plural(curve.lines_lost, 'line')} of events.jsonl could not be read; the curves may be short.")
     if not curve.evaluated:

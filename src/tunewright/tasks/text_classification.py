@@ -127,7 +127,8 @@ class TextClassification(Task):
         return ids.get(names[0])
 
     def watch(self, outputs: Tensor, labels: Tensor) -> Tensor:
-        """As in ``Task``; of several labels the loss is the mean over them, and the margin that of the one that is most wrong."""
+        """As in ``Task``; of several labels the loss is the mean over them, and the margin that of the one that is most wrong.
+        A row whose label is masked has neither: NaN."""
         import torch
         from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
@@ -135,9 +136,10 @@ class TextClassification(Task):
         if self.multi_label:
             losses = binary_cross_entropy_with_logits(logits, labels.float(), reduction="none").mean(-1)
             return torch.stack([losses, torch.where(labels > 0, logits, -logits).amin(-1)], -1)
-        own = logits.gather(-1, labels[:, None])[:, 0]
-        best = logits.scatter(-1, labels[:, None], -torch.inf).amax(-1)
-        return torch.stack([cross_entropy(logits, labels, reduction="none"), own - best], -1)
+        label = labels.clamp(min=0)[:, None]
+        margins = logits.gather(-1, label)[:, 0] - logits.scatter(-1, label, -torch.inf).amax(-1)
+        told = torch.stack([cross_entropy(logits, label[:, 0], reduction="none"), margins], -1)
+        return told.masked_fill(labels[:, None] < 0, torch.nan)
 
     def decode(self, row: Row, inferred: Sequence[Any], encoded: Encoded, tokenizer: Any) -> Answer:
         import numpy as np

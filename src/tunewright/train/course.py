@@ -33,12 +33,13 @@ from tunewright.train.checkpoint import (
 from tunewright.train.guards.base import Evaluated, Seen
 from tunewright.train.guards.duty import OnDuty
 from tunewright.train.guards.layers import layer_norms
+from tunewright.train.memory import Passes
 from tunewright.train.processes import Processes
 from tunewright.train.run import Batch, Job, Run, Watched, in_json, tell
 from tunewright.train.share import EMPTY
 
 COUNTERS = ("step", "total_steps", "epoch", "loss", "learning_rate", "grad_norm", "tokens", "seconds", "stop")
-KEPT_OF_A_RUN = (*COUNTERS, "rate_factor", "scores", "best_step", "best_score")
+KEPT_OF_A_RUN = (*COUNTERS, "rate_factor", "pass_cells", "scores", "best_step", "best_score")
 """What a run that goes on must know of what it did before."""
 MAY_CHANGE = {"save_every", "save_total_limit", "save_minutes", "stop_after_minutes"}
 """Keys of ``train`` that a run may go on with another value of: they decide when it saves and ends, and nothing that it computes."""
@@ -57,6 +58,7 @@ class Course:
         self.processes, self._device = Processes(device), device
         self.guards = OnDuty(job, self.run, self.processes)
         self.watchers = [one for one in job.callbacks if one.everywhere or self.processes.first]
+        self.passes = Passes(job, self.run, self.processes, device, self.watchers, self._forget)
         self.epoch_steps = 0
         """Steps of an epoch; those of the whole run where epochs have no length."""
         self.position: Callable[[], Any] = lambda: None
@@ -103,6 +105,7 @@ class Course:
 
     def count(self, batches: Sequence[Mapping[str, Any]]) -> Tensor:
         """Labelled items of a step: of these micro-batches and those of all processes."""
+        self.passes.begin_step()
         own = torch.tensor(sum(self.job.count(batch) for batch in batches if EMPTY not in batch), device=self._device)
         self._items = self.processes.summed(own)
         return self._items
@@ -242,6 +245,11 @@ class Course:
     def put_back(self, checkpoint: Path, parts: Parts) -> None:
         """Give optimizer, schedule and scaler what a checkpoint keeps of them."""
         put_back(checkpoint, parts)
+
+    def _forget(self) -> None:
+        """What the passes of the step at hand have summed up."""
+        self._sums.clear()
+        self._watched.clear()
 
     def _progress(self) -> dict[str, Any]:
         run = self.run

@@ -86,6 +86,12 @@ class _Trainer(Trainer):
     def _get_num_items_in_batch(self, batch_samples: list[Any], device: torch.device) -> Tensor | None:
         return self.course.count(batch_samples) if batch_samples else None
 
+    def training_step(self, model: nn.Module, inputs: Any, num_items_in_batch: Any = None) -> Tensor:
+        def one_pass(part: Any) -> Tensor:
+            return super(_Trainer, self).training_step(model, part, num_items_in_batch)
+
+        return torch.stack(self.course.passes.compute(inputs, one_pass)).sum()
+
     def compute_loss(self, model: nn.Module, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None) -> Any:
         mean, outputs = self.course.loss(model, inputs, num_items_in_batch)
         return (mean, outputs) if return_outputs else mean

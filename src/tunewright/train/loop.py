@@ -11,7 +11,7 @@ import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from accelerate.utils import DistributedDataParallelKwargs, TorchDynamoPlugin, send_to_device, set_seed
-from torch import nn
+from torch import Tensor, nn
 
 from tunewright.train.callbacks.guests import Hosted
 from tunewright.train.checkpoint import Parts
@@ -32,10 +32,14 @@ def updates(
         course.before_step()
         model.train()
         items = course.count(batches)
+
+        def one_pass(batch: Any, items: Tensor = items) -> None:
+            loss, _ = course.loss(model, send_to_device(batch, accelerator.device), items)
+            accelerator.backward(loss)
+
         for number, batch in enumerate(batches, 1):
             with nullcontext() if number == len(batches) else accelerator.no_sync(model):
-                loss, _ = course.loss(model, send_to_device(batch, accelerator.device), items)
-                accelerator.backward(loss)
+                course.passes.compute(batch, one_pass)
         norm = accelerator.clip_grad_norm_(model.parameters(), clip)
         course.before_update(parts, norm, parts.schedule.get_last_lr()[0])
         parts.optimizer.step()

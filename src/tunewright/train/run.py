@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Batch = Mapping[str, "Tensor"]
 Piece = Mapping[str, Any]
-Event = Literal["fit_start", "sighted", "step_end", "evaluated", "saved", "fit_end"]
+Event = Literal["fit_start", "sighted", "split", "step_end", "evaluated", "saved", "fit_end"]
 
 
 class Loss(NamedTuple):
@@ -121,6 +121,8 @@ class Run:
     """The rows of the last step, of all processes; empty where they are not watched."""
     sighted: tuple[Sighted, ...] = ()
     """What guards saw last."""
+    pass_cells: int | None = None
+    """Rows x tokens, padding included, that one pass of a step may hold since memory failed; None: a whole micro-batch."""
     resumed_at: int = 0
     """The step of the checkpoint from which the run went on; 0 for a fresh one."""
     stop: str = ""
@@ -148,6 +150,9 @@ class Callback(Config):
 
     def sighted(self, run: Run) -> None:
         """After guards saw something (``run.sighted``): before the update of a step, or after a look at the validation rows."""
+
+    def split(self, run: Run) -> None:
+        """After memory failed and passes hold less (``run.pass_cells``): in a step, which begins anew."""
 
     def step_end(self, run: Run) -> None:
         """After each optimizer step."""

@@ -53,6 +53,9 @@ class Journal(StepLines):
             line = {"event": "guard", **one._asdict(), "rows": list(one.rows), "seconds": round(run.seconds, 3)}
             append_line(self.path, line)
 
+    def split(self, run: Run) -> None:
+        append_line(self.path, {"event": "split", "step": run.step + 1, "cells": run.pass_cells, "seconds": round(run.seconds, 3)})
+
     def line(self, run: Run) -> dict[str, Any]:
         """Loss, rate, gradient, tokens, time and memory of a step."""
         import psutil
