@@ -14,6 +14,7 @@ from tunewright.core.errors import BadConfig
 from tunewright.data.audit import RULES
 from tunewright.pipeline.recipe import Recipe, build
 from tunewright.pipeline.schema import DIALECT, schema
+from tunewright.train.guards import GUARDS
 
 RECIPE: dict[str, Any] = {"task": "text-classification", "data": {"source": "a.csv"}, "model": {"base": "embedded"}}
 TYPES = {"string": str, "integer": int, "number": (int, float), "boolean": bool, "object": dict, "array": list, "null": type(None)}
@@ -35,6 +36,7 @@ def problems(value: Any, rule: dict[str, Any], whole: dict[str, Any], path: str 
         "const",
         "anyOf",
         "properties",
+        "patternProperties",
         "required",
         "items",
         "additionalProperties",
@@ -69,6 +71,8 @@ def problems(value: Any, rule: dict[str, Any], whole: dict[str, Any], path: str 
         for name, one in value.items():
             if name in rule.get("properties", {}):
                 found += problems(one, rule["properties"][name], whole, f"{path}.{name}")
+            elif matching := [more for pattern, more in rule.get("patternProperties", {}).items() if re.search(pattern, name)]:
+                found += [told for pattern in matching for told in problems(one, pattern, whole, f"{path}.{name}")]
             elif more is False:
                 found.append(f"{path}.{name}: unknown")
             elif isinstance(more, dict):
@@ -112,8 +116,15 @@ GOOD = [
             "callbacks": ["own.py:Watch", {"name": "a.b:C", "limit": 3}],
         }
     },
+    {"data": {"source": "a.csv", "rules": {"label-noise": {"sure": 0.95}, "imbalance": False, "over-long": {"enabled": True}}}},
+    {"guards": {"overfitting": {"action": "stop", "looks": 3}, "slow": False}},
 ]
 BROKEN = [
+    {"data": {"source": "a.csv", "rules": {"label-noize": False}}},
+    {"data": {"source": "a.csv", "rules": {"label-noise": {"sure": 2}}}},
+    {"data": {"source": "a.csv", "rules": {"label-noise": {"shure": 0.9}}}},
+    {"guards": {"overfiting": False}},
+    {"guards": {"overfitting": {"action": "shout"}}},
     {"train": {"optimizer": {"name": "adamw", "beta1": 2}}},
     {"train": {"callbacks": ["Watch"]}},
     {"modell": {}},
@@ -158,6 +169,13 @@ def test_every_audit_rule_is_offered_with_its_own_policies(whole):
     offered = whole["$defs"]["DataSettings"]["properties"]["policy"]["properties"]
     assert set(offered) == set(RULES.places()) and len(offered) >= 12
     assert offered["missing-label"]["enum"] == list(RULES.get("missing-label").policies)
+
+
+def test_rules_and_guards_are_offered_by_name_and_a_rule_of_ones_own_by_its_path(whole):
+    rules = whole["$defs"]["DataSettings"]["properties"]["rules"]
+    assert set(rules["properties"]) == set(RULES.places()) and set(whole["properties"]["guards"]["properties"]) == set(GUARDS.places())
+    own = {"data": {"source": "a.csv", "rules": {"mine.py:Shouting": {"loud": 3}}, "policy": {"mine.py:Shouting": "drop"}}}
+    assert problems(RECIPE | own, whole, whole) == []
 
 
 def test_the_dialect_is_2020_12_and_the_command_writes_it(whole, tmp_path):

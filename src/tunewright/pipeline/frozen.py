@@ -63,12 +63,21 @@ def plan_bytes(plan: Plan) -> int:
     """How large the cache of a plan is; 0 where there is none.
 
     Raises:
+        BadConfig: as ``planned``.
+    """
+    return planned(plan)[0]
+
+
+def planned(plan: Plan) -> tuple[int, str]:
+    """How large the cache of a plan is, and where there is none why.
+
+    Raises:
         BadConfig: the recipe asks for a cache that cannot be, or its method asks for more layers than there are.
     """
     recipe, wanted = plan.recipe, plan.recipe.train.frozen_cache
     frozen = recipe.method.frozen_layers(plan.base.config)
     if wanted == "never":
-        return 0
+        return 0, "the recipe wants none"
     why = rows_change(recipe) or ("" if frozen else "the method leaves none of the model's layers as they are")
     tokens = sum(plan.train[1].lengths) + sum(plan.validation[1].lengths)
     size = 0 if why else tokens * _width(plan.base.config) * BYTES[_kept(recipe)]
@@ -79,7 +88,7 @@ def plan_bytes(plan: Plan) -> int:
         raise BadConfig(
             [Problem("train.frozen_cache", f"{wanted} cannot be had: {why}. Use auto, or method: head, top-layers, or lora with layers")]
         )
-    return 0 if why else size
+    return (0, why) if why else (size, "")
 
 
 def frozen_states(plan: Plan, built: Built) -> Frozen | None:

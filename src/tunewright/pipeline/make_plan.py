@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tunewright.pipeline.ahead import Found, find_all
 from tunewright.pipeline.data import cache_folder, rows_of, truncation
-from tunewright.pipeline.frozen import plan_bytes
+from tunewright.pipeline.frozen import planned
 from tunewright.pipeline.plan import Plan
 from tunewright.pipeline.recipe import Recipe
 from tunewright.pipeline.resolve import max_tokens, resolve
@@ -58,13 +58,13 @@ def make_plan(recipe: Recipe, where: Path, dataset: Dataset, found: Found | None
 
 def _with_cache(plan: Plan) -> Plan:
     """A plan that says whether there will be a cache of frozen layers."""
-    size = plan_bytes(plan)
+    size, why = planned(plan)
     if plan.recipe.train.frozen_cache != "auto":
         return plan
     if size:
         told, train = f"auto: float16, {size / 1e6:,.0f} MB", {}
     else:
-        told, train = "auto: every layer is trained, rows change, or the disk has no room", {"frozen_cache": "never"}
+        told, train = f"auto: {why}", {"frozen_cache": "never"}
     recipe = plan.recipe.model_copy(update={"train": plan.recipe.train.model_copy(update=train)})
     return replace(plan, recipe=recipe, reasons={**plan.reasons, "train.frozen_cache": told})
 
