@@ -1,6 +1,8 @@
 """How close ``tunewright check`` comes to what a run then takes: estimate, real figure and ratio, for each recipe.
 
-Usage: TUNEWRIGHT_DATA=... python -m benchmarks.estimates RESULT_JSON [RECIPE...] [--set KEY=VALUE]      (without recipes: recipes/*.yaml)
+Usage: TUNEWRIGHT_DATA=... python -m benchmarks.estimates RESULT_JSON [RECIPE...] [--set KEY=VALUE] [--keep FOLDER]
+
+Without recipes: those of ``recipes/``. The scores that ``recipes/expected.json`` names for one stand beside what the run reached.
 
 A ratio of 1 is exact, below 1 the run took more than was estimated. A shipped recipe reads public sets below TUNEWRIGHT_DATA, or what its
 generator makes; any other is read where it says. Recipes are added to the result one by one, and one that stands there is measured anew.
@@ -50,17 +52,20 @@ def data_of(recipe: Path, scratch: Path) -> Path:
     return Path(os.environ["TUNEWRIGHT_DATA"])
 
 
-def compare(recipe: Path, settings: list[str]) -> dict[str, Any]:
-    """Check a recipe, run it, and hold the figures side by side."""
+def compare(recipe: Path, settings: list[str], keep: Path | None = None) -> dict[str, Any]:
+    """Check a recipe, run it, and hold the figures side by side; ``keep``: where the run stays."""
     loads = [os.getloadavg()[0]]
     with tempfile.TemporaryDirectory() as scratch:
         folder = data_of(recipe, Path(scratch))
-        given = [part for setting in [*settings, f"output_dir={scratch}"] for part in ("--set", setting)]
+        given = [part for setting in [*settings, f"output_dir={(keep or Path(scratch)).resolve()}"] for part in ("--set", setting)]
         estimated = tunewright(folder, "check", str(recipe.resolve()), *given)["estimate"]
         loads.append(os.getloadavg()[0])
-        real = tunewright(folder, "run", str(recipe.resolve()), *given)["metrics"]["efficiency"]
-    figures = {ours: _held(estimated[ours], real[theirs]) for ours, theirs in PAIRS}
-    return {"recipe": recipe.stem, "settings": settings, "load_before": [round(one, 2) for one in loads], "figures": figures}
+        metrics = tunewright(folder, "run", str(recipe.resolve()), *given)["metrics"]
+    figures = {ours: _held(estimated[ours], metrics["efficiency"][theirs]) for ours, theirs in PAIRS}
+    expected = json.loads((ROOT / "recipes" / "expected.json").read_text()).get(recipe.stem, {}).get("scores", {})
+    scores = {name: {"expected": floor, "reached": round(metrics["test"][name]["value"], 4)} for name, floor in expected.items()}
+    told = {"recipe": recipe.stem, "settings": settings, "load_before": [round(one, 2) for one in loads]}
+    return {**told, "figures": figures, "scores": scores}
 
 
 def _held(estimate: Any, real: Any) -> dict[str, Any]:
@@ -87,6 +92,10 @@ def table(found: dict[str, Any]) -> str:
         for figure, held in one["figures"].items():
             cells = (_told(held["estimate"], figure), _told(held["real"], figure), held["ratio"] or "not there")
             lines.append(f"| {name} | {figure.partition('_')[0]} | {' | '.join(map(str, cells))} | {loads} |")
+    scored = [(one["recipe"], name, held) for one in found["results"] for name, held in one.get("scores", {}).items()]
+    if scored:
+        lines += ["", "| recipe | score on the test rows | expected at least | reached |", "| --- | --- | ---: | ---: |"]
+        lines += [f"| `{recipe}` | {name} | {held['expected']} | {held['reached']:.4f} |" for recipe, name, held in scored]
     return "\n".join(lines) + "\n"
 
 
@@ -104,11 +113,12 @@ def main(result: str, *words: str) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("recipes", nargs="*", type=Path)
     parser.add_argument("--set", action="append", default=[], dest="settings", metavar="KEY=VALUE")
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="Where the runs stay.")
     given = parser.parse_args(words)
     place = Path(result)
     kept = json.loads(place.read_text())["results"] if place.exists() else []
     for recipe in given.recipes or sorted((ROOT / "recipes").glob("*.yaml")):
-        one = compare(recipe, given.settings)
+        one = compare(recipe, given.settings, given.keep)
         same = (one["recipe"], one["settings"])
         kept = [*(old for old in kept if (old["recipe"], old["settings"]) != same), one]
         found = {"day": datetime.now(UTC).date().isoformat(), "machine": machine(), "results": kept}
