@@ -7,7 +7,7 @@ export HF_HUB_OFFLINE := 1
 export TOKENIZERS_PARALLELISM := false
 # How many processes test: one for each core, and each computes with one thread. On a larger machine: make test WORKERS=8
 WORKERS ?= 2
-PYTEST := -m pytest -n $(WORKERS) --dist loadgroup
+PYTEST := -m pytest -n $(WORKERS) --dist loadscope
 
 .PHONY: demo test test-lowest check install bench docs format system clean
 

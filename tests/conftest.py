@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from tunewright.core import log
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With several workers: the tests of a file go to one, which makes their fixtures once; so do the files that share the trained run."""
-    shared = "trained_run"
-    sharing = {item.path for item in items if shared in getattr(item, "fixturenames", ())}
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(shared if item.path in sharing else item.path.stem))
 
 
 @pytest.fixture(autouse=True)
@@ -42,31 +36,46 @@ def real_data() -> Path:
     return folder
 
 
+def made_once(name: str, make: Callable[[Path], object], factory: pytest.TempPathFactory) -> Path:
+    """A folder that one of the processes that test has made, whichever came first."""
+    root = factory.getbasetemp()
+    place = (root.parent if "PYTEST_XDIST_WORKER" in os.environ else root) / f"once-{name}"
+    done = place.with_suffix(".done")
+    with FileLock(place.with_suffix(".lock")):
+        if not done.exists():
+            place.mkdir()
+            make(place)
+            done.touch()
+    return place
+
+
 @pytest.fixture(scope="session")
 def tickets(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a generated tickets.csv and planted.json."""
     from tunewright.demo.tickets import Tickets
 
-    folder = tmp_path_factory.mktemp("tickets")
-    Tickets(rows=400, seed=3).write(folder)
-    return folder
+    return made_once("tickets", lambda folder: Tickets(rows=400, seed=3).write(folder), tmp_path_factory)
 
 
 @pytest.fixture(scope="session")
 def trained_run(tickets: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The whole road on generated tickets: a run folder with its report, trained in seconds."""
+    """The whole road on generated tickets: a run folder with its report, trained in seconds, in an output folder of this process."""
     from tunewright.pipeline.recipe import build
     from tunewright.pipeline.run import run
 
-    out = tmp_path_factory.mktemp("out")
-    recipe = build({
+    recipe = {
         "task": "text-classification",
         "data": {"source": str(tickets / "tickets.csv"), "columns": {"text": "body", "label": "queue"}, "policy": {"label-variant": "fix"}},
         "model": {"base": "embedded", "max_tokens": 32},
         "train": {"max_steps": 16, "evaluate_every": 8},
         "evaluate": {"resamples": 200},
         "trackers": ["tensorboard"],
-        "output_dir": str(out),
-    })  # fmt: skip
-    folder, _ = run(recipe, tickets, "tickets", "tunewright run tickets.yaml")
-    return folder
+    }  # fmt: skip
+
+    def make(folder: Path) -> None:
+        run(build({**recipe, "output_dir": str(folder)}), tickets, "tickets", "tunewright run tickets.yaml")
+
+    whole = made_once("trained", make, tmp_path_factory)
+    mine = tmp_path_factory.mktemp("out") / "trained"
+    shutil.copytree(whole, mine)
+    return mine / "runs" / "tickets-1"

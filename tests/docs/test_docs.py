@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import importlib.util
 import json
 import re
@@ -80,12 +81,22 @@ def place(trained_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tunewright.demo.tickets import Tickets
 
     folder = tmp_path_factory.mktemp("pages")
-    Tickets(rows=120).write(folder)
+    _shorten(Tickets(rows=120).write(folder), "body")
     (folder / "tickets.yaml").write_text(yaml.safe_dump(RECIPE))
     (folder / "runs").mkdir()
     (folder / "runs" / "tickets-1").symlink_to(trained_run, target_is_directory=True)
     _mean_pooled(folder / "runs" / "mean-1" / "model")
     return folder
+
+
+def _shorten(table: Path, column: str) -> None:
+    """Cut the texts of a table, so that a run on it takes seconds."""
+    with table.open(encoding="utf-8-sig", errors="replace", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    with table.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.DictWriter(stream, list(rows[0]), extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows({**row, column: (row[column] or "")[:60]} for row in rows)
 
 
 def _mean_pooled(folder: Path) -> None:

@@ -210,8 +210,9 @@ TRIED = [
 
 
 def test_every_key_has_an_effect_that_is_tried() -> None:
-    # ``compile`` needs a compiler and minutes (tests/train/test_compile.py), ``frozen_cache`` a whole run (test_frozen_cache.py)
-    assert {name for name, _, _ in EFFECTS} | {"compile", "frozen_cache"} == set(TrainSettings.model_fields)
+    # ``compile`` needs a compiler and minutes (tests/train/test_compile.py), ``frozen_cache`` a whole run (test_frozen_cache.py), and
+    # ``watch_rows`` is the job's (tests/pipeline/test_recipe_keys.py)
+    assert {name for name, _, _ in EFFECTS} | {"compile", "frozen_cache", "watch_rows"} == set(TrainSettings.model_fields)
     assert len(EFFECTS) >= 20 and {driver for driver, *_ in TRIED} == set(ENGINES)
 
 
