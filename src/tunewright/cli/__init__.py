@@ -10,7 +10,24 @@ from typing import ParamSpec
 
 import typer
 
-from tunewright.cli import check, compare, data, demo, doctor, evaluate, new, predict, prepare, report, review, run, schema, show, train
+from tunewright.cli import (
+    check,
+    compare,
+    data,
+    demo,
+    doctor,
+    evaluate,
+    new,
+    predict,
+    prepare,
+    report,
+    review,
+    run,
+    schema,
+    show,
+    train,
+    tune,
+)
 from tunewright.core.errors import Interrupted, UserError
 
 P = ParamSpec("P")
@@ -48,6 +65,7 @@ for module in (demo, new, check, show, prepare, run, train, evaluate, compare, p
     app.command(name=module.__name__.rpartition(".")[2])(_ended_by_hand(module.command))
 app.add_typer(data.app, name="data")
 app.add_typer(review.app, name="review")
+app.add_typer(tune.app, name="tune")
 
 
 def main() -> None:

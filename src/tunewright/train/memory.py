@@ -120,7 +120,7 @@ class Passes:
             return
         at_once = math.ceil(rows / math.ceil(rows / most))
         for start in range(0, rows, at_once):
-            yield {name: values[start : start + at_once] for name, values in batch.items()}
+            yield {name: values[start : start + at_once] if _by_row(values, rows) else values for name, values in batch.items()}
 
     def _give_up(self) -> None:
         """Forget what was computed of this step."""
@@ -151,6 +151,10 @@ def _shape(batch: Mapping[str, Any]) -> tuple[int, int]:
     if mask is not None and mask.dim() > 1:
         return int(mask.shape[0]), max(1, int(mask.shape[1]))
     return len(batch["labels"]), 1
+
+
+def _by_row(values: Any, rows: int) -> bool:
+    return isinstance(values, Tensor) and values.dim() > 0 and len(values) == rows
 
 
 def _tokens(piece: Mapping[str, Any]) -> int:
