@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
+from tests import tiny
 from tunewright.core import log
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -79,3 +80,15 @@ def trained_run(tickets: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     mine = tmp_path_factory.mktemp("out") / "trained"
     shutil.copytree(whole, mine)
     return mine / "runs" / "tickets-1"
+
+
+@pytest.fixture(scope="session")
+def still(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A BERT without dropout: the same rows give the same gradients, however they are cut into batches."""
+    return tiny.base_folder(tmp_path_factory.mktemp("still"), **tiny.STILL)
+
+
+@pytest.fixture(scope="session")
+def moving(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A BERT with dropout: every forward pass draws from the stream of chance."""
+    return tiny.base_folder(tmp_path_factory.mktemp("moving"))

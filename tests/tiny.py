@@ -15,6 +15,8 @@ CAUSAL = ("llama",)
 """Kinds that read from left to right, and classify by the last token."""
 SPECIALS = ["[PAD]", "[CLS]", "[SEP]", "[MASK]", "[UNK]"]
 POSITIONS = 128
+STILL: dict[str, Any] = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+"""Of a model without dropout."""
 
 
 def tokenizer(side: str = "right") -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -13,39 +12,20 @@ import torch
 from pydantic import PrivateAttr
 
 from tests import tiny
+from tests.engines.killing import StopAt
 from tunewright.core.errors import Diverged, UserError
 from tunewright.core.folder import read_lines
-from tunewright.train import ENGINES
+from tunewright.train import ENGINES, engine
 from tunewright.train.callbacks.early_stop import EarlyStop
 from tunewright.train.callbacks.journal import Journal
 from tunewright.train.checkpoint import finished, is_whole, latest, step_of
 from tunewright.train.memory import Passes
 from tunewright.train.run import Callback, Run
 
-STILL = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
-
-
-def engine(name: str) -> Callable[[Any], Run]:
-    module, _, attribute = ENGINES[name].partition(":")
-    found: Callable[[Any], Run] = getattr(import_module(module), attribute)
-    return found
-
 
 @pytest.fixture(params=sorted(ENGINES))
 def fit(request: pytest.FixtureRequest) -> Callable[[Any], Run]:
     return engine(request.param)
-
-
-@pytest.fixture(scope="module")
-def still(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A BERT without dropout: the same rows give the same gradients, however they are cut into batches."""
-    return tiny.base_folder(tmp_path_factory.mktemp("still"), **STILL)
-
-
-@pytest.fixture(scope="module")
-def moving(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A BERT with dropout: every forward pass draws from the stream of chance."""
-    return tiny.base_folder(tmp_path_factory.mktemp("moving"))
 
 
 class Watcher(Callback):
@@ -70,16 +50,6 @@ class Watcher(Callback):
 
     def state(self) -> dict[str, Any]:
         return {}
-
-
-class StopAt(Callback):
-    """Asks for the end after one step, as Ctrl-C does."""
-
-    step: int
-
-    def step_end(self, run: Run) -> None:
-        if run.step == self.step:
-            run.stop = "interrupted"
 
 
 class Spoil(Callback):
@@ -435,6 +405,19 @@ def test_every_row_is_seen_once_an_epoch_and_epochs_differ(
     assert sorted(seen[:11]) == sorted(seen[11:]) == list(range(11))
     assert seen[:11] != seen[11:]
     assert seen == [row for epoch in (0, 1) for batch in job.order(epoch) for row in batch]
+
+
+def test_rows_are_ordered_by_epoch_and_not_by_step(fit: Callable[[Any], Run], still: Path, tmp_path: Path) -> None:
+    asked: dict[int, int] = {}
+    for size in (2, 8):
+        job = tiny.job(tmp_path / str(size), still, tiny.rows(16), batch_size=size, epochs=2)
+
+        def order(epoch: int, of: Any = job.order, size: int = size) -> Any:
+            asked[size] = asked.get(size, 0) + 1
+            return of(epoch)
+
+        assert fit(tiny.without(job, order=order)).step == 2 * 16 // size
+    assert asked[2] == asked[8]
 
 
 def test_what_a_kill_left_half_written_is_cleared_away(fit: Callable[[Any], Run], still: Path, tmp_path: Path) -> None:

@@ -41,12 +41,6 @@ class AllScores(Watcher):
         self._seen.append(("evaluated", run.step, dict(run.scores)))
 
 
-@pytest.fixture(scope="module")
-def moving(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A BERT with dropout: every forward pass draws from the stream of chance."""
-    return tiny.base_folder(tmp_path_factory.mktemp("moving"))
-
-
 def story(driver: str, folder: Path, base: Path, kind: str, road: str) -> tuple[Run, Watcher]:
     settings, criterion, multi = KINDS[kind]
     some, watcher = tiny.rows(sum(SIZES), multi_label=multi), AllScores()

@@ -31,11 +31,6 @@ MOMENTS = ("step:2", "step:5", "looking:3", "evaluated:6", "saved:3", "saved:6",
 """Before the first checkpoint, between two, within a look, after one, after a checkpoint, and within the writing of one."""
 
 
-@pytest.fixture(scope="module")
-def moving(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny.base_folder(tmp_path_factory.mktemp("moving"))
-
-
 @pytest.fixture(params=sorted(ENGINES))
 def driver(request: pytest.FixtureRequest) -> str:
     name: str = request.param

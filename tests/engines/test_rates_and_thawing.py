@@ -11,7 +11,7 @@ import torch
 from pydantic import PrivateAttr
 
 from tests import tiny
-from tests.engines.test_contract import STILL, StopAt, engine, same
+from tests.engines.test_contract import StopAt, engine, same
 from tunewright.train import ENGINES
 from tunewright.train.checkpoint import latest
 from tunewright.train.run import Callback, Run
@@ -37,11 +37,6 @@ class Weights(Callback):
 @pytest.fixture(params=sorted(ENGINES))
 def fit(request: pytest.FixtureRequest) -> Callable[[Any], Run]:
     return engine(request.param)
-
-
-@pytest.fixture(scope="module")
-def still(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny.base_folder(tmp_path_factory.mktemp("still"), **STILL)
 
 
 def first_moves(fit: Callable[[Any], Run], folder: Path, base: Path, method: Any) -> dict[str, float]:

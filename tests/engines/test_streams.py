@@ -12,7 +12,7 @@ import torch
 
 from tests import tiny
 from tests.engines.steps import Stream
-from tests.engines.test_contract import STILL, StopAt, Watcher, engine, same
+from tests.engines.test_contract import StopAt, Watcher, engine, same
 from tunewright.core.folder import read_json
 from tunewright.train import ENGINES
 from tunewright.train.checkpoint import finished, latest
@@ -22,16 +22,6 @@ from tunewright.train.run import Run
 @pytest.fixture(params=sorted(ENGINES))
 def fit(request: pytest.FixtureRequest) -> Callable[[Any], Run]:
     return engine(request.param)
-
-
-@pytest.fixture(scope="module")
-def still(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny.base_folder(tmp_path_factory.mktemp("still"), **STILL)
-
-
-@pytest.fixture(scope="module")
-def moving(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny.base_folder(tmp_path_factory.mktemp("moving"))
 
 
 def job(folder: Path, base: Path, stream: bool, accumulate: int = 1, **more: Any) -> Any:

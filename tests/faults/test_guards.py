@@ -16,7 +16,7 @@ import torch
 from pydantic import PrivateAttr
 
 from tests import tiny
-from tests.engines.test_contract import STILL, Spoil, StopAt, Watcher, cut, engine, same
+from tests.engines.test_contract import Spoil, StopAt, Watcher, cut, engine, same
 from tunewright.core.errors import BadConfig, Diverged, UserError
 from tunewright.core.folder import read_lines
 from tunewright.train import ENGINES
@@ -38,7 +38,7 @@ def fit(request: pytest.FixtureRequest) -> Fit:
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny.base_folder(tmp_path_factory.mktemp("base"), **STILL)
+    return tiny.base_folder(tmp_path_factory.mktemp("base"), **tiny.STILL)
 
 
 def marked(count: int, *which: int) -> list[dict[str, Any]]:

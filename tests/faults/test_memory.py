@@ -12,25 +12,14 @@ import pytest
 import torch
 
 from tests import tiny
-from tests.engines.test_contract import STILL, cut, engine, same, steady
+from tests.engines.test_contract import StopAt, cut, same, steady
 from tunewright.core.errors import UserError
 from tunewright.core.folder import read_lines
-from tunewright.train import ENGINES
+from tunewright.train import ENGINES, engine
 from tunewright.train.callbacks.journal import Journal, RowJournal
 from tunewright.train.checkpoint import latest
 from tunewright.train.course import Course
 from tunewright.train.memory import Passes
-from tunewright.train.run import Callback, Run
-
-
-@pytest.fixture(scope="module")
-def still(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny.base_folder(tmp_path_factory.mktemp("still"), **STILL)
-
-
-@pytest.fixture(scope="module")
-def moving(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny.base_folder(tmp_path_factory.mktemp("moving"))
 
 
 def even(count: int) -> list[dict[str, Any]]:
@@ -103,16 +92,6 @@ def test_both_engines_end_in_the_same_weights(moving: Path, tmp_path: Path) -> N
     assert journals[0] == journals[1] and any(line["event"] == "split" for line in journals[0])
 
 
-class StopAt(Callback):
-    """Ends a run after a step."""
-
-    step: int
-
-    def step_end(self, run: Run) -> None:
-        if run.step == self.step:
-            run.stop = "interrupted"
-
-
 @pytest.mark.parametrize("driver", sorted(ENGINES))
 def test_a_run_that_goes_on_keeps_to_it_and_ends_bit_for_bit_the_same(driver: str, moving: Path, tmp_path: Path) -> None:
     some, settings = tiny.rows(19), {"batch_size": 8, "epochs": 3}
@@ -172,7 +151,9 @@ from tunewright.train.callbacks.journal import Journal
 
 base, out, driver, more = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[4], int(sys.argv[5])
 some = [{**row, "text": (row["text"] + " please" * 20)[:62]} for row in tiny.rows(256)]
-job = tiny.job(out, base, some, engine=driver, batch_size=128, epochs=1, callbacks=[Journal(path=out / "events.jsonl")])
+# only steps are made in more passes: a look at validation rows that does not fit ends the run
+looks = {"evaluate": lambda model: {"accuracy": 0.0}}
+job = tiny.job(out, base, some, engine=driver, batch_size=128, epochs=1, callbacks=[Journal(path=out / "events.jsonl")], **looks)
 import torch
 torch.ones(64, 64) @ torch.ones(64, 64)  # what libraries set up at their first use
 held = next(int(line.split()[1]) * 1024 for line in open("/proc/self/status") if line.startswith("VmData"))
@@ -185,7 +166,7 @@ print(run.step, run.pass_cells)
 @pytest.mark.slow
 @pytest.mark.parametrize("driver", sorted(ENGINES))
 def test_a_process_whose_memory_is_limited_trains_to_its_end(driver: str, tmp_path: Path) -> None:
-    base = tiny.base_folder(tmp_path / "base", intermediate_size=4096, **STILL)
+    base = tiny.base_folder(tmp_path / "base", intermediate_size=4096, **tiny.STILL)
     command = [sys.executable, "-c", LIMITED, str(base), str(tmp_path / "out"), str(Path(__file__).parents[2]), driver]
     done = subprocess.run([*command, "400"], capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stderr[-3000:]

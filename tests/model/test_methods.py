@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from tests import tiny
-from tests.engines.test_contract import STILL, cut, engine
+from tests.engines.test_contract import cut, engine
 from tests.model.test_specialist import ROWS, TASK, same_answers, train
 from tunewright.core.errors import UserError
 from tunewright.model import proof
@@ -151,11 +151,6 @@ def test_what_does_not_merge_cannot_be_taken_for_a_plain_model(bases: dict[str, 
     with pytest.raises((ValueError, OSError)):
         AutoModelForSequenceClassification.from_pretrained(one.folder)
     AutoModelForSequenceClassification.from_pretrained(one.folder / "base")
-
-
-@pytest.fixture(scope="module")
-def still(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny.base_folder(tmp_path_factory.mktemp("still"), **STILL)
 
 
 @pytest.mark.parametrize("name", NAMES)

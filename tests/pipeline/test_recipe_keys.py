@@ -44,7 +44,6 @@ from tunewright.train.guards import GUARDS
 from tunewright.train.run import Callback, Run
 
 FEWEST_KEYS = 50
-STILL: dict[str, Any] = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
 USUAL: dict[str, Any] = {
     "task": "text-classification",
     "data": {"source": "rows.csv"},
@@ -105,7 +104,7 @@ class Lab:
         self.folder = folder
         self._stories: dict[str, Story] = {}
         for kind in ("bert", "distilbert"):
-            tiny.base_folder(folder / kind, kind, **(STILL if kind == "bert" else {}))
+            tiny.base_folder(folder / kind, kind, **(tiny.STILL if kind == "bert" else {}))
         some = [{**row, "text": f"{row['text']} {at}"} for at, row in enumerate(tiny.rows(60))]
         several = [{"text": row["text"], "label": "|".join(row["label"]) or "none"} for row in tiny.rows(60, multi_label=True)]
         tables = {

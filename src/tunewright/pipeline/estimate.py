@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 import time
-from contextlib import suppress
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -30,6 +29,7 @@ from tunewright.pipeline.frozen import frozen_states, plan_bytes
 from tunewright.pipeline.job import job_of, scorer
 from tunewright.pipeline.plan import Plan
 from tunewright.pipeline.room import needed_bytes
+from tunewright.pipeline.trial import Enough, try_steps
 from tunewright.train.run import Callback, Run
 
 if TYPE_CHECKING:
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 
 ROUNDS = 4
 """How often each chosen step is timed at most."""
-NEVER = 10**9
 LEAST_STEPS = 8
 BUDGET_S = 20.0
 """Seconds after which no further step is begun, once ``LEAST_STEPS`` were run."""
@@ -163,10 +162,6 @@ def _steps(plan: Plan) -> tuple[list[list[list[int]]], Any]:
     return steps, step_costs(steps, lengths)
 
 
-class _Enough(Exception):
-    """The trial has timed what it wanted."""
-
-
 class _Watch(Callback):
     """Times the steps of a trial, and ends it when its time is up."""
 
@@ -193,7 +188,7 @@ class _Watch(Callback):
         self._seconds.append(now - self._last)
         self._last = now
         if run.step == run.total_steps or (len(self._seconds) >= LEAST_STEPS and now - self._began > BUDGET_S):
-            raise _Enough
+            raise Enough
 
 
 def _trial(plan: Plan, model: nn.Module, steps: list[list[list[int]]], costs: Any, watch: _Watch, scratch: Path) -> tuple[float, float]:
@@ -203,7 +198,6 @@ def _trial(plan: Plan, model: nn.Module, steps: list[list[list[int]]], costs: An
         The seconds that scoring all validation rows would take, and those of the cache of frozen layers, where there is one.
     """
     from tunewright.model.build import Built, frozen_part
-    from tunewright.train import engine
     from tunewright.train.callbacks.journal import Journal
 
     recipe = plan.recipe
@@ -212,12 +206,8 @@ def _trial(plan: Plan, model: nn.Module, steps: list[list[list[int]]], costs: An
     few, micro = _few(plan, [batch for index in watch.run for batch in steps[index]], scratch)
     built = Built(model, (), frozenset(), frozen=frozen_part(model, recipe.method, plan.base))
     frozen = frozen_states(few, built)
-    settings = recipe.train.model_copy(update={"max_steps": len(watch.run), "evaluate_every": NEVER, "save_every": NEVER})
     usual = job_of(scratch, few, built, lambda _: {}, None, frozen=frozen)
-    watchers = [Journal(path=scratch / "events.jsonl"), watch]
-    job = replace(usual, order=lambda epoch: micro, settings=settings, callbacks=watchers, guards={}, folder=scratch, stream=None)
-    with suppress(_Enough):
-        engine(recipe.train.engine)(job)
+    try_steps(usual, {"max_steps": len(watch.run)}, [Journal(path=scratch / "events.jsonl"), watch], scratch, micro)
     scores, began = scorer(few, frozen), time.perf_counter()
     scores(model)
     looked = (time.perf_counter() - began) * sum(plan.validation[1].lengths) / max(sum(few.validation[1].lengths), 1)

@@ -23,6 +23,8 @@ from tunewright.pipeline.make_plan import make_plan
 from tunewright.pipeline.plan import Plan
 from tunewright.pipeline.prepare import prepare
 from tunewright.pipeline.recipe import Recipe
+from tunewright.pipeline.trial import Enough, try_steps
+from tunewright.report.curve import smoothed
 from tunewright.train.run import Callback, Run
 from tunewright.train.schedules.base import Schedule
 
@@ -41,7 +43,6 @@ FALL = 0.02
 """Share of the first loss by which it must fall for a rate to be advised."""
 BELOW = 10.0
 """How far below the rate of the least loss the advice lies: at that rate itself the loss stops falling."""
-NEVER = 10**9
 TIMED = 4
 """Steps of each size; the first warms up and does not count."""
 LARGEST = 1024
@@ -60,10 +61,6 @@ class Rising(Schedule):
         return float(self.times ** (done / max(1, steps - 1)))
 
 
-class _Over(Exception):
-    """The steps that were wanted are done."""
-
-
 class _Losses(Callback):
     """Notes rate and loss of each step, and ends the run at the last one or when the loss is lost."""
 
@@ -72,12 +69,12 @@ class _Losses(Callback):
 
     def step_end(self, run: Run) -> None:
         if not math.isfinite(run.loss):
-            raise _Over
+            raise Enough
         self._rates.append(run.learning_rate)
         self._losses.append(run.loss)
-        smooth = smoothed(self._losses)
+        smooth = smoothed(self._losses, SMOOTH)
         if run.step >= run.total_steps or (len(smooth) > FEWEST_STEPS and smooth[-1] > LOST * min(smooth)):
-            raise _Over
+            raise Enough
 
     @property
     def told(self) -> tuple[list[float], list[float]]:
@@ -97,8 +94,8 @@ class _Paces(Callback):
     def step_end(self, run: Run) -> None:
         self._note()
         self._whole = run.step >= run.total_steps and not run.pass_cells
-        if self._whole or run.pass_cells:
-            raise _Over
+        if run.step >= run.total_steps or run.pass_cells:
+            raise Enough
 
     def _note(self) -> None:
         self._at.append(time.perf_counter())
@@ -153,7 +150,7 @@ def advice(tried: Sequence[float], losses: Sequence[float]) -> dict[str, Any]:
     Raises:
         UserError: the loss never fell.
     """
-    smooth = smoothed(losses)
+    smooth = smoothed(losses, SMOOTH)
     least = min(range(len(smooth)), key=smooth.__getitem__, default=0)
     if least < 2 or smooth[least] > (1 - FALL) * smooth[0]:
         raise UserError(
@@ -169,15 +166,6 @@ def advice(tried: Sequence[float], losses: Sequence[float]) -> dict[str, Any]:
         {"rate": rate, "loss": round(loss, 5), "smoothed": round(mean, 5)} for rate, loss, mean in zip(tried, losses, smooth, strict=True)
     ]
     return {"steepest": steepest, "least": tried[least], "advice": float(f"{tried[least] / BELOW:.2g}"), "tried": lines}
-
-
-def smoothed(losses: Sequence[float]) -> list[float]:
-    """An exponential mean, corrected for its start."""
-    total, found = 0.0, []
-    for number, loss in enumerate(losses, 1):
-        total = SMOOTH * total + (1 - SMOOTH) * loss
-        found.append(total / (1 - SMOOTH**number))
-    return found
 
 
 def sizes(recipe: Recipe, where: Path, largest: int = LARGEST) -> dict[str, Any]:
@@ -206,8 +194,7 @@ def sizes(recipe: Recipe, where: Path, largest: int = LARGEST) -> dict[str, Any]
         while failed is None and rows <= min(largest, len(lengths)) and not _no_gain(tried):
             say(f"Passes over {rows} row(s)")
             paces, memory = _Paces(), Watch()
-            with suppress(UserError):  # not even one row fits
-                trial.fit({"batch_size": rows, "accumulate": 1, "max_steps": TIMED}, paces, [longest[:rows]] * TIMED)
+            trial.fit({"batch_size": rows, "accumulate": 1, "max_steps": TIMED}, paces, [longest[:rows]] * TIMED)
             memory.end()
             if paces.failed:
                 failed = rows
@@ -216,8 +203,6 @@ def sizes(recipe: Recipe, where: Path, largest: int = LARGEST) -> dict[str, Any]
                 tried.append({"rows": rows, "rows_per_second": round(pace, 2), "memory_bytes": memory.growth})
                 rows *= 2
         own = trial.plan.recipe.train.batch_size
-    if not tried:
-        raise UserError("memory fails with a single row", "", "Lower model.max_tokens, set method: lora, or take a smaller model.base")
     fastest = min(one["rows"] for one in tried if GAIN * one["rows_per_second"] >= max(other["rows_per_second"] for other in tried))
     accumulate = max(1, math.ceil(own / fastest))
     while own % accumulate:
@@ -248,15 +233,14 @@ def told_of_sizes(facts: Mapping[str, Any], recipe: Path) -> str:
     """What ``sizes`` gave, in words."""
     lines = [f"  {one['rows']:5,}  {one['rows_per_second']:12,.1f}  {one['memory_bytes'] / 1e9:8.2f} GB" for one in facts["tried"]]
     failed = [f"Memory fails in a pass over {facts['failed']:,} rows."] if facts["failed"] else []
-    keys = f"train.accumulate={facts['accumulate']}"
     return "\n".join(
         [
             "   rows  rows a second  memory more (the longest rows)",
             *lines,
             *failed,
             f"Passes over {facts['fastest']:,} row(s) are as fast as any. The recipe's {facts['batch_size']:,} rows a step, in passes of "
-            f"{facts['batch_size'] // facts['accumulate']:,}: {keys.replace('=', ': ')}",
-            f"Next: tunewright run {recipe} --set {keys}",
+            f"{facts['batch_size'] // facts['accumulate']:,}: train.accumulate: {facts['accumulate']}",
+            f"Next: tunewright run {recipe} --set train.accumulate={facts['accumulate']}",
         ]
     )
 
@@ -299,12 +283,6 @@ class _Trial:
         Raises:
             UserError: memory fails with a single row.
         """
-        from tunewright.train import engine
-
-        train = self.plan.recipe.train
-        quiet = {"evaluate_every": NEVER, "save_every": NEVER, "early_stopping": None}
-        usual = job_of(self.scratch, self.plan, self.built, lambda _: {}, None, frozen=self.frozen)
-        settings = train.model_copy(update={**changes, **quiet})
-        job = replace(usual, settings=settings, callbacks=[watch], guards={}, folder=self.scratch, watch=None)
-        with suppress(_Over, Diverged):
-            engine(train.engine)(job if order is None else replace(job, order=lambda epoch: order))
+        job = job_of(self.scratch, self.plan, self.built, lambda _: {}, None, frozen=self.frozen)
+        with suppress(Diverged):
+            try_steps(replace(job, watch=None), changes, [watch], self.scratch, order)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -39,11 +40,16 @@ class Curve:
     def smoothed(self) -> list[float]:
         """An exponential mean of the loss over about a fiftieth of the training, corrected for its start."""
         keep = 1 - 1 / max(5, len(self.loss) / 50)
-        total, weight, smooth = 0.0, 0.0, []
-        for value in self.loss:
-            total, weight = keep * total + (1 - keep) * value, keep * weight + (1 - keep)
-            smooth.append(total / weight)
-        return smooth
+        return smoothed(self.loss, keep)
+
+
+def smoothed(values: Sequence[float], keep: float) -> list[float]:
+    """An exponential mean, corrected for its start; ``keep``: the weight of what came before."""
+    total, weight, smooth = 0.0, 0.0, []
+    for value in values:
+        total, weight = keep * total + (1 - keep) * value, keep * weight + (1 - keep)
+        smooth.append(total / weight)
+    return smooth
 
 
 def read_curve(path: Path) -> Curve:

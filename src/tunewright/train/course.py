@@ -72,6 +72,7 @@ class Course:
         self._sums: list[Tensor] = []
         self._watch = None if job.stream else job.watch
         self._watched: list[Tensor] = []
+        self._epoch: tuple[int, Sequence[Sequence[int]]] = (-1, ())
         self._items: Tensor | float = 0.0
         self._started = self._since = 0.0
 
@@ -288,13 +289,15 @@ class Course:
         """The micro-batches of the step at hand, those of all processes in turn."""
         micro = self.job.settings.accumulate * self.processes.count
         epoch, step = divmod(self.run.step, self.epoch_steps)
-        return self.job.order(epoch)[step * micro : (step + 1) * micro]
+        if self._epoch[0] != epoch:
+            self._epoch = epoch, self.job.order(epoch)  # which orders all rows of it
+        return self._epoch[1][step * micro : (step + 1) * micro]
 
     def _watched_rows(self) -> tuple[Watched, ...]:
         """What the step at hand made of its rows, those of all processes. Waits for the device."""
         if not self._watch:
             return ()
-        own = [values for micro in self._watched for values in micro.tolist()]
+        own = torch.cat(self._watched).tolist() if self._watched else []
         self._watched.clear()
         batches, processes = self._batches(), self.processes
         shares = processes.gathered(own) if processes.count > 1 else [own]

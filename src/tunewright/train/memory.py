@@ -140,9 +140,9 @@ class Passes:
         put_chance_back(chance, self._device)
 
 
-def memory_failed(error: BaseException) -> bool:
+def memory_failed(error: Exception) -> bool:
     """Whether an error says that there is no memory left, on whatever device."""
-    return isinstance(error, MemoryError) or (isinstance(error, Exception) and should_reduce_batch_size(error))
+    return isinstance(error, MemoryError) or should_reduce_batch_size(error)
 
 
 def _shape(batch: Mapping[str, Any]) -> tuple[int, int]:
