@@ -9,6 +9,7 @@ from benchmarks import (
     against_trainer,
     audit,
     datasets,
+    dropout,
     entities,
     estimates,
     glue,
@@ -32,6 +33,7 @@ planted_faults.main(str(RESULTS / f"{DAY}-planted-faults.json"))
 label_noise.main(str(RESULTS / f"{DAY}-label-noise.json"))
 label_dynamics.main(str(RESULTS / f"{DAY}-label-dynamics.json"))
 training.main(str(RESULTS / f"{DAY}-training.json"))
+dropout.main(RESULTS / f"{DAY}-dropout.json")
 methods.main(str(RESULTS / f"{DAY}-methods.json"))
 estimates.main(str(RESULTS / f"{DAY}-estimates.json"))
 startup.main(str(RESULTS / f"{DAY}-startup.json"))

@@ -241,6 +241,14 @@ def test_every_setting_of_every_guard_has_a_check() -> None:
     assert set(CHECKS) == found and len(found) >= 25
 
 
+def test_a_step_with_the_rows_that_are_left_over_is_no_explosion() -> None:
+    """Two rows of eight: their noise alone makes the gradient twice as large."""
+    few, many = {"grad_norm": 15.0, "items": 2.0}, {"grad_norm": 15.0}
+    assert steps(made("exploding-gradients"), *[{}] * 30, few) == []
+    assert steps(made("exploding-gradients"), *[{}] * 30, many) == [31]
+    assert steps(made("exploding-gradients"), *[{}] * 30, {**few, "grad_norm": 21.0}) == [31]
+
+
 @pytest.mark.parametrize("key", CHECKS)
 def test_a_changed_setting_changes_what_is_seen(key: str) -> None:
     CHECKS[key]()

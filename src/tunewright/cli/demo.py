@@ -10,7 +10,7 @@ from tunewright.cli.options import Quiet, given_command
 
 def command(
     out: Annotated[Path, typer.Option("--out", help="Where everything goes; -2, -3... if it exists.")] = Path("demo"),
-    quick: Annotated[bool, typer.Option("--quick", help="Fewer rows and steps: under two minutes, and a weaker model.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer rows: under two minutes, and a weaker model.")] = False,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Other tickets, another run.")] = 0,
     quiet: Quiet = False,
 ) -> None:

@@ -16,7 +16,7 @@ from tunewright.demo.phrases import QUEUES
 _ASIDE = 0.55
 _SECOND_PROBLEM = 0.38
 _TERSE = {"e-mail": 0.05, "web form": 0.12, "chat": 0.4, "phone": 0.15}
-_POLITE = {"e-mail": 0.9, "web form": 0.35, "chat": 0.2, "phone": 0.0}
+_POLITE = {"e-mail": 0.8, "web form": 0.25, "chat": 0.2, "phone": 0.0}
 
 _CHOICE = re.compile(r"\[([^\[\]]*)\]")
 _SLOT = re.compile(r"<(\w+)>")
@@ -144,17 +144,17 @@ def footer(rng: random.Random, when: datetime) -> str:
 def _told(rng: random.Random, queue: str, polite: bool) -> list[str]:
     """Templates of a ticket that takes its time: how it came about, the problem, and perhaps another one."""
     one, other = QUEUES[queue], QUEUES[_other(rng, queue)]
-    before = [rng.choice(phrases.OPENINGS)] if rng.random() < (0.6 if polite else 0.2) else []
-    before += rng.sample(phrases.CONTEXTS, rng.choice((0, 0, 1, 1, 2)))
-    after = [rng.choice(one.details)] if rng.random() < 0.4 else []
+    before = [rng.choice(phrases.OPENINGS)] if rng.random() < (0.3 if polite else 0.1) else []
+    before += rng.sample(phrases.CONTEXTS, rng.choice((0, 0, 0, 1)))
+    after = [rng.choice(one.details)] if rng.random() < 0.2 else []
     if rng.random() < _ASIDE:
         (before if rng.random() < 0.5 else after).append(rng.choice(other.asides))
     if rng.random() < _SECOND_PROBLEM:
         after += [rng.choice(phrases.JOINERS), rng.choice(QUEUES[_other(rng, queue)].problems)]
-    if rng.random() < 0.14:
-        tale = rng.sample(phrases.RAMBLE, rng.randint(2, 7))
+    if rng.random() < 0.05:
+        tale = rng.sample(phrases.RAMBLE, rng.randint(2, 6))
         before, after = before + tale[::2], tale[1::2] + after
-    ask = [rng.choice(one.asks if rng.random() < 0.35 else phrases.ASKS)] if rng.random() < 0.6 else []
+    ask = [rng.choice(one.asks if rng.random() < 0.35 else phrases.ASKS)] if rng.random() < 0.4 else []
     return [*before, rng.choice(one.problems), *after, *ask]
 
 

@@ -30,6 +30,7 @@ from tunewright.train.checkpoint import (
     same_run,
     write,
 )
+from tunewright.train.dropout import quick_dropout
 from tunewright.train.guards.base import Evaluated, Seen
 from tunewright.train.guards.duty import OnDuty
 from tunewright.train.guards.layers import layer_norms
@@ -78,10 +79,11 @@ class Course:
 
     @contextmanager
     def told(self) -> Iterator[None]:
-        """Tell the watchers of the end, also of one by an error."""
+        """Drive a job inside of this: dropout is quick, and the watchers are told of the end, also of one by an error."""
         clear_halves(self.job.folder)
         try:
-            yield
+            with quick_dropout():
+                yield
         except BaseException as error:
             self.run.failed, self.run.stop = True, error.found if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
             for callback in self.watchers:

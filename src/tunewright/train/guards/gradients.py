@@ -13,10 +13,14 @@ from tunewright.train.guards.base import HEAD, Guard, Seen, Sighting, Verdict
 
 
 class ExplodingGradients(Guard):
-    """The norm of the gradient is many times what it was in the steps before."""
+    """The norm of the gradient is many times what it was in the steps before.
+
+    The fewer rows a step has, the less of their noise cancels out: its norm may be larger by the square root of that. So the last step
+    of an epoch, which has the rows that are left over, is no alarm.
+    """
 
     factor: float = Field(10.0, gt=1)
-    """How many times the median of the steps before."""
+    """How many times the median of the steps before, both for the same number of labelled items."""
     window: int = Field(100, ge=10)
     """Steps that the median is taken of; fewer than a fifth of them tell nothing yet."""
 
@@ -26,15 +30,19 @@ class ExplodingGradients(Guard):
     adjusts: ClassVar = "skips the update"
 
     _norms: list[float] = PrivateAttr(default_factory=list)
+    """As if each step had one labelled item."""
 
     def step(self, seen: Seen) -> Sighting | None:
         if not math.isfinite(seen.grad_norm):
             return None
-        usual = median(self._norms) if len(self._norms) >= self.window // 5 else math.inf
-        self._norms = [*self._norms, seen.grad_norm][-self.window :]
+        fewer = math.sqrt(max(seen.items, 1.0))
+        usual = median(self._norms) / fewer if len(self._norms) >= self.window // 5 else math.inf
+        self._norms = [*self._norms, seen.grad_norm * fewer][-self.window :]
         if seen.grad_norm <= self.factor * usual:
             return None
-        return Sighting(f"the norm of the gradient is {seen.grad_norm:.3g}, where {usual:.3g} was usual", Verdict("skip"), seen.rows())
+        return Sighting(
+            f"the norm of the gradient is {seen.grad_norm:.3g}, where {usual:.3g} was usual for as many rows", Verdict("skip"), seen.rows()
+        )
 
 
 class VanishingGradients(Guard):
