@@ -14,9 +14,11 @@ from tunewright.pipeline.make_plan import make_plan
 from tunewright.pipeline.prepare import prepare
 from tunewright.pipeline.recipe import read
 from tunewright.train.checkpoint import Parts, write
+from tunewright.train.dropout import quick_dropout
 from tunewright.train.optimizers.groups import groups
 
 
+@quick_dropout()  # as the engines have it: with the same seed, the same masks
 def main(path: Path) -> None:
     recipe = read(path)
     plan = make_plan(recipe, path.parent, prepare(recipe, path.parent))
