@@ -12,7 +12,7 @@ import random
 import time
 from contextlib import nullcontext
 from pathlib import Path
-from statistics import median
+from statistics import median, quantiles
 from typing import Any
 
 from benchmarks.sets import keep
@@ -56,11 +56,9 @@ def measure(rounds: int) -> list[dict[str, Any]]:
         one: dict[str, Any] = {"tokens": length, "rows": ROWS, "rounds": rounds, "threads": torch.get_num_threads()}
         one |= {f"{side}_seconds": round(median(times), 4) for side, times in taken.items()}
         for side in ("ours", "none"):
-            ratios = sorted(other / torchs for other, torchs in zip(taken[side], taken["pytorch"], strict=True))
-            one[f"{side}_ratio"] = {
-                "median": round(median(ratios), 3),
-                "quartiles": [round(ratios[len(ratios) // 4], 3), round(ratios[-1 - len(ratios) // 4], 3)],
-            }
+            ratios = [other / torchs for other, torchs in zip(taken[side], taken["pytorch"], strict=True)]
+            low, middle, high = (round(value, 3) for value in quantiles(ratios, n=4, method="inclusive"))
+            one[f"{side}_ratio"] = {"median": middle, "quartiles": [low, high]}
         found.append(one)
         print(one, flush=True)
     return found

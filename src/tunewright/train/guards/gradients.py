@@ -35,9 +35,9 @@ class ExplodingGradients(Guard):
     def step(self, seen: Seen) -> Sighting | None:
         if not math.isfinite(seen.grad_norm):
             return None
-        fewer = math.sqrt(max(seen.items, 1.0))
-        usual = median(self._norms) / fewer if len(self._norms) >= self.window // 5 else math.inf
-        self._norms = [*self._norms, seen.grad_norm * fewer][-self.window :]
+        root = math.sqrt(max(seen.items, 1.0))
+        usual = median(self._norms) / root if len(self._norms) >= self.window // 5 else math.inf
+        self._norms = [*self._norms, seen.grad_norm * root][-self.window :]
         if seen.grad_norm <= self.factor * usual:
             return None
         return Sighting(
