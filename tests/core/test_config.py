@@ -83,6 +83,16 @@ def test_a_value_that_fits_no_branch_of_a_union_is_one_problem_under_its_own_key
     assert found["several.0.rate"] == "a number above 0 or auto was wanted (got -1)"
 
 
+@pytest.mark.parametrize("word", ["true", "false"])
+def test_a_truth_is_no_number(word: str) -> None:
+    truth = word == "true"
+    assert problems({"name": "x", "inner": {"patience": truth, "rate": truth}, "part": {"name": "part", "weight": truth}}) == {
+        "inner.patience": f"a whole number was wanted (got '{word}')",
+        "inner.rate": f"a number or auto was wanted (got '{word}')",
+        "part.weight": f"a number was wanted (got '{word}')",
+    }
+
+
 def test_the_wrong_shape_is_told_in_words() -> None:
     found = problems({"name": "x", "inner": "fast", "several": "x", "by_name": [1], "part": 5, True: 1})  # type: ignore[dict-item]
     assert found["inner"] == "a section with keys of its own was wanted (got 'fast')"

@@ -26,7 +26,7 @@ def test_every_problem_of_the_section_is_told_at_once():
     assert "name:" in told
 
 
-@pytest.mark.parametrize("source", [None, "", [], {}, {"test": "a.csv"}, {"train": ""}, {"train": []}])
+@pytest.mark.parametrize("source", [None, "", [], 5, 2.5, True, {}, {"test": "a.csv"}, {"train": ""}, {"train": []}, {"train": 5}])
 def test_a_source_without_training_rows_is_refused(source):
     assert "source" in problems(source=source)
 

@@ -112,11 +112,11 @@ def test_a_value_of_the_wrong_kind_is_said_not_shown(tmp_path: Path) -> None:
     change(run, "data.json", rows={"read": 10, "kept": "many", "quarantined": 1})
     change(run, "metrics.json", test=metrics(run)["test"] | {"mcc": {"value": 0.9, "low": 0.95, "high": 0.99, "rows": 3}})
     facts = read(run)
-    assert "kept: Input should be a valid integer" in str(facts.data.rows)
+    assert "kept: a whole number was wanted, not 'many'" in str(facts.data.rows)
     assert isinstance(facts.metrics.test, dict)
     assert "outside its own interval" in str(facts.metrics.test["mcc"])
     seen = words(page.write(run))
-    assert "kept: Input should be a valid integer" in seen and "not measured" in seen
+    assert "kept: a whole number was wanted, not 'many'" in seen and "not measured" in seen
 
 
 def test_a_folder_that_is_no_run_is_refused_with_the_next_step(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Annotated, Any, Self, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, ValidationError
+from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, ValidationError, model_validator
 from pydantic_core import ErrorDetails, core_schema
 
 from tunewright.core.errors import BadConfig, Problem, nearest, short
@@ -17,6 +17,14 @@ class Config(BaseModel):
     """Frozen, typed, and closed: a key that is not a field is an error, never ignored."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _truth_is_no_number(cls, values: Any) -> Any:
+        """``true`` where only a number is wanted is a mistake like any word; pydantic alone would take it for 1."""
+        truths = [name for name, value in values.items() if isinstance(value, bool)] if isinstance(values, Mapping) else []
+        words = {name: str(values[name]).lower() for name in truths if name in cls.model_fields and _is_number(cls.model_fields[name].annotation)}
+        return {**values, **words} if words else values
 
     @classmethod
     def read(cls, values: Mapping[str, Any]) -> Self:
@@ -58,6 +66,16 @@ class Config(BaseModel):
         """Put back what ``state`` gave."""
         for name in self.__private_attributes__:
             setattr(self, name, state[name])
+
+
+def _is_number(annotation: Any) -> bool:
+    """Whether a field takes numbers, and neither truths nor anything."""
+    kinds, left = set[Any](), [annotation]
+    while left:
+        kinds.add(one := left.pop())
+        if get_origin(one) in (Union, types.UnionType, Annotated):
+            left += get_args(one)
+    return bool(kinds & {int, float}) and not kinds & {bool, Any}
 
 
 @cache
@@ -115,7 +133,7 @@ def _problems(error: ValidationError, owner: type[BaseModel]) -> Iterator[Proble
             for problem in inner.problems:
                 below = "" if problem.path == WHOLE else f".{problem.path}"
                 told.setdefault(path + below, []).append(problem.message)
-        elif one := _wanted(item):
+        elif one := wanted_instead(item):
             wanted.setdefault(path, []).append(one)
             told.setdefault(path, [])
             got[path] = short(item["input"])
@@ -127,7 +145,7 @@ def _problems(error: ValidationError, owner: type[BaseModel]) -> Iterator[Proble
         yield Problem(path, "; or: ".join(dict.fromkeys(messages)))
 
 
-def _wanted(item: ErrorDetails) -> str:
+def wanted_instead(item: ErrorDetails) -> str:
     """What a value should have been, where that is a kind of value; empty where more must be said."""
     context = item.get("ctx", {})
     if item["type"] == "literal_error":

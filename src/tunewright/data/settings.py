@@ -146,7 +146,7 @@ class DataSettings(Config):
     def _names_something(cls, source: Any) -> Any:
         if isinstance(source, Mapping):
             _check_splits(source)
-        elif source is None or (isinstance(source, (str, list, tuple)) and not source):
+        elif _names_nothing(source):
             raise ValueError("name a file, a folder, a list of files, or {train: ..., test: ...}")
         return source
 
@@ -228,12 +228,16 @@ class DataSettings(Config):
         return columns
 
 
+def _names_nothing(source: Any) -> bool:
+    return source is None or isinstance(source, (bool, int, float)) or (isinstance(source, (str, list, tuple)) and not source)
+
+
 def _check_splits(source: Mapping[Any, Any]) -> None:
     problems = [Problem(str(name), f"no split is called {str(name)!r}. {hint(str(name), SPLITS)}") for name in source if name not in SPLITS]
     problems += [
         Problem(str(name), "name a file or a list of files")
         for name, one in source.items()
-        if one is None or (isinstance(one, (str, list)) and not one)
+        if _names_nothing(one)
     ]
     if "train" not in source and not problems:
         problems = [Problem("train", "this split is needed: there is nothing to train on without it, and missing splits are made from it")]

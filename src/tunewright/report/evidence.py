@@ -8,6 +8,8 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError, WrapValidator, model_validator
 from pydantic_core.core_schema import ValidatorFunctionWrapHandler
 
+from tunewright.core.config import wanted_instead
+from tunewright.core.errors import short
 from tunewright.core.schema import Score
 
 
@@ -38,7 +40,9 @@ def _value_or_reason(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"] if str(part) in _keys(value))
-        return NotMeasured(not_measured=f"what was written cannot be read ({where + ': ' if where else ''}{first['msg']})")
+        wanted = wanted_instead(first)
+        why = f"{wanted} was wanted, not {short(first['input'])}" if wanted else first["msg"]
+        return NotMeasured(not_measured=f"what was written cannot be read ({where + ': ' if where else ''}{why})")
 
 
 def _keys(value: Any) -> set[str]:
