@@ -22,9 +22,10 @@ class Config(BaseModel):
     @classmethod
     def _truth_is_no_number(cls, values: Any) -> Any:
         """``true`` where only a number is wanted is a mistake like any word; pydantic alone would take it for 1."""
-        truths = [name for name, value in values.items() if isinstance(value, bool)] if isinstance(values, Mapping) else []
-        words = {name: str(values[name]).lower() for name in truths if name in cls.model_fields and _is_number(cls.model_fields[name].annotation)}
-        return {**values, **words} if words else values
+        if not isinstance(values, Mapping):
+            return values
+        numbers = {name for name, field in cls.model_fields.items() if isinstance(values.get(name), bool) and _is_number(field.annotation)}
+        return {name: str(value).lower() if name in numbers else value for name, value in values.items()}
 
     @classmethod
     def read(cls, values: Mapping[str, Any]) -> Self:

@@ -234,11 +234,7 @@ def _names_nothing(source: Any) -> bool:
 
 def _check_splits(source: Mapping[Any, Any]) -> None:
     problems = [Problem(str(name), f"no split is called {str(name)!r}. {hint(str(name), SPLITS)}") for name in source if name not in SPLITS]
-    problems += [
-        Problem(str(name), "name a file or a list of files")
-        for name, one in source.items()
-        if _names_nothing(one)
-    ]
+    problems += [Problem(str(name), "name a file or a list of files") for name, one in source.items() if _names_nothing(one)]
     if "train" not in source and not problems:
         problems = [Problem("train", "this split is needed: there is nothing to train on without it, and missing splits are made from it")]
     if problems:
