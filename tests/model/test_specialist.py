@@ -232,8 +232,22 @@ def test_dropout_before_the_head_is_what_the_recipe_says(bases: dict[str, Path],
     assert spread(dropout=0.9) > 5 * spread(dropout=0.01) > 0
 
 
+@pytest.mark.parametrize(("kind", "pooling"), [*((kind, "architecture") for kind in tiny.KINDS), ("bert", "mean")])
+def test_dropout_in_attention_is_what_the_recipe_says(bases: dict[str, Path], kind: str, pooling: str) -> None:
+    def spread(share: float) -> float:
+        built, base = tiny.built(bases[kind], TASK, pooling=pooling, attention_dropout=share)
+        for name, module in built.model.named_modules():
+            if isinstance(getattr(module, "p", None), float) and "attention.self" not in name and "attention.dropout" not in name:
+                module.p = 0.0
+        batch = base.tokenizer(["my parcel"] * 64, return_tensors="pt")
+        torch.manual_seed(0)
+        return float(built.model.train()(**batch).logits.std(0).max())
+
+    assert spread(0.8) > 100 * spread(0.0)
+
+
 def test_dropout_where_the_architecture_has_none_is_told(tmp_path: Path) -> None:
-    from transformers import AutoModel, GPT2Config
+    from transformers import AutoModel, GPT2Config, T5Config
 
     folder = tmp_path / "gpt2"
     AutoModel.from_config(GPT2Config(vocab_size=300, n_embd=16, n_layer=1, n_head=2, n_positions=64)).save_pretrained(folder)
@@ -242,6 +256,11 @@ def test_dropout_where_the_architecture_has_none_is_told(tmp_path: Path) -> None
     assert built.new_modules == ("score",)
     with pytest.raises(UserError, match=r"the architecture 'gpt2' has no dropout of its own before the head"):
         tiny.built(folder, TASK, dropout=0.2)
+    t5 = tmp_path / "t5"
+    AutoModel.from_config(T5Config(vocab_size=300, d_model=16, d_kv=8, d_ff=32, num_layers=1, num_heads=2)).save_pretrained(t5)
+    tiny.tokenizer().save_pretrained(t5)
+    with pytest.raises(UserError, match=r"the architecture 't5' has no dropout of its own in its attention"):
+        tiny.built(t5, TASK, attention_dropout=0.2)
     lora, _ = tiny.built(folder, TASK, "lora")
     assert lora.targets == ("attn.c_attn", "attn.c_proj", "mlp.c_fc", "mlp.c_proj"), "its layers are not nn.Linear"
 

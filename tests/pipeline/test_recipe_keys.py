@@ -425,6 +425,20 @@ def model_dropout(lab: Lab) -> None:
     assert [lab.built(lab.plan(**{"model.dropout": share})).model.dropout.p for share in (0.4, None)] == [0.4, 0.0]
 
 
+def attention_dropout(lab: Lab) -> None:
+    tokenizer = tiny.tokenizer()
+    tokenizer.model_max_length = 160
+    tokenizer.save_pretrained(tiny.base_folder(lab.folder / "longer", "distilbert", max_position_embeddings=160))
+
+    def share(**changes: Any) -> float:
+        return float(lab.built(lab.plan(**{"model.base": "longer", **changes})).model.config.attention_dropout)
+
+    assert [share(**{"model.attention_dropout": wanted}) for wanted in (0.4, 0, None)] == [0.4, 0.0, 0.1]
+    assert [share(**{"model.max_tokens": tokens}) for tokens in (128, 129)] == [0.1, 0.0], "auto drops nothing where rows are long"
+    reasons = [lab.plan(**{"model.base": "longer", "model.max_tokens": tokens}).reasons["model.attention_dropout"] for tokens in (128, 129)]
+    assert reasons[0] == "auto: the model's own" and "for rows of more than 128 tokens" in reasons[1]
+
+
 def model_precision(lab: Lab) -> None:
     kinds = [next(lab.built(lab.plan(**{"model.precision": kind})).model.parameters()).dtype for kind in ("bfloat16", "float32")]
     assert kinds == [torch.bfloat16, torch.float32]
@@ -1024,6 +1038,7 @@ CHECKS: dict[str, Callable[[Lab], None]] = {
     "model.max_tokens": max_tokens,
     "model.pooling": pooling,
     "model.dropout": model_dropout,
+    "model.attention_dropout": attention_dropout,
     "model.precision": model_precision,
     "model.revision": revision,
     "method": method,

@@ -30,6 +30,7 @@ BASE = "base"
 
 
 DROPOUT_KEYS = ("classifier_dropout", "seq_classif_dropout", "cls_dropout")
+ATTENTION_DROPOUT_KEYS = ("attention_probs_dropout_prob", "attention_dropout", "attn_pdrop")
 DROPOUT_OF_KIND = {"deberta": "cls_dropout", "deberta-v2": "cls_dropout"}
 """Kinds whose configuration has no such key unless it was set, and yet read it."""
 
@@ -141,7 +142,7 @@ def _drawn(base: Base, settings: ModelSettings, task: Task) -> nn.Module:
     if settings.pooling == "mean":
         from tunewright.model.mean_pooled import MeanPooled
 
-        encoder = cast(Any, transformers.AutoModel).from_config(base.config)
+        encoder = cast(Any, transformers.AutoModel).from_config(_body_config(base, settings))
         return MeanPooled(encoder, task.head_settings()["num_labels"], 0.1)
     plain: nn.Module = getattr(transformers, task.head).from_config(_config(base, settings, task))
     return plain
@@ -218,7 +219,7 @@ def _mean_pooled(base: Base, settings: ModelSettings, task: Task, more: dict[str
 
     if not find_spec("sentence_transformers"):
         raise MissingExtra("model.pooling: mean (saved as a sentence-transformers folder)", "sentence")
-    encoder, report = _load(transformers.AutoModel, base, settings, **more)
+    encoder, report = _load(transformers.AutoModel, base, settings, config=_body_config(base, settings), **more)
     _whole(base, set(report["missing_keys"]), "")
     if not hasattr(encoder.config, "hidden_size"):
         raise UserError(
@@ -233,10 +234,27 @@ def _mean_pooled(base: Base, settings: ModelSettings, task: Task, more: dict[str
     return MeanPooled(encoder, task.head_settings()["num_labels"], dropout), ("classifier",)
 
 
-def _config(base: Base, settings: ModelSettings, task: Task) -> Any:
+def attention_dropout_key(config: Any) -> str | None:
+    """The name that a configuration has for dropout in attention; None where its architecture has none."""
+    return next((key for key in ATTENTION_DROPOUT_KEYS if hasattr(config, key)), None)
+
+
+def _body_config(base: Base, settings: ModelSettings) -> Any:
+    """The base's configuration with what the recipe changes in it below the head."""
     import copy
 
     config = copy.deepcopy(base.config)
+    if isinstance(settings.attention_dropout, float):
+        key = attention_dropout_key(config)
+        if key is None:
+            found = f"the architecture {config.model_type!r} has no dropout of its own in its attention"
+            raise UserError(found, "", "Leave model.attention_dropout out")
+        setattr(config, key, settings.attention_dropout)
+    return config
+
+
+def _config(base: Base, settings: ModelSettings, task: Task) -> Any:
+    config = _body_config(base, settings)
     head = task.head_settings()
     names = head.pop("num_labels")
     config.update({**head, "pad_token_id": base.tokenizer.pad_token_id})

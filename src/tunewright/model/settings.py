@@ -23,6 +23,9 @@ class ModelSettings(Config):
     encoders; saved as a sentence-transformers folder)."""
     dropout: float | None = Field(None, ge=0, lt=1)
     """Dropout before the head; left out, the model's own."""
+    attention_dropout: Annotated[float, Field(ge=0, lt=1)] | Literal["auto"] | None = "auto"
+    """Share of what tokens see of each other that is dropped in training; ``null``, as the model has it. ``auto`` drops nothing where rows
+    have more than 128 tokens, for that takes about half of a step there, and leaves the model's own where they are shorter."""
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
     """Of the weights while they are trained and when they are saved."""
     quantize: Literal["nf4", "fp4", "int8"] | None = None

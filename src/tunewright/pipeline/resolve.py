@@ -21,6 +21,8 @@ from tunewright.train.settings import default_learning_rate
 
 SAMPLED_ROWS = 5000
 SHARE_WHOLE = 0.99
+LONG_ROWS = 128
+"""Tokens of a row from which on attention takes so much of a step that dropout in it is not worth its time (docs/lab-log.md)."""
 
 Reasons = dict[str, str]
 """Path of a setting -> where its value came from."""
@@ -68,6 +70,9 @@ def resolve(recipe: Recipe, base: Base, task: Task, tokens: tuple[int, str], whe
 
     width = getattr(base.config, "hidden_size", None) or getattr(base.config, "dim", None) or 768
     reasons: Reasons = {"model.max_tokens": tokens[1]}
+    model: dict[str, Any] = {"max_tokens": tokens[0], "base": _whole_path(recipe.model.base, base)}
+    if recipe.model.attention_dropout == "auto":
+        model["attention_dropout"], reasons["model.attention_dropout"] = _attention_dropout(base, tokens[0])
     train: dict[str, Any] = {}
     if recipe.train.learning_rate == "auto":
         factor = recipe.method.rate_factor
@@ -89,7 +94,7 @@ def resolve(recipe: Recipe, base: Base, task: Task, tokens: tuple[int, str], whe
         reasons["train.best_by"] = "the task's own"
     changes: dict[str, Any] = {
         "task": task,
-        "model": recipe.model.model_copy(update={"max_tokens": tokens[0], "base": _whole_path(recipe.model.base, base)}),
+        "model": recipe.model.model_copy(update=model),
         **absolute(recipe, folder),
     }
     changes["train"] = with_own_parts(recipe, folder).train.model_copy(update=train)
@@ -100,6 +105,19 @@ def resolve(recipe: Recipe, base: Base, task: Task, tokens: tuple[int, str], whe
         if getattr(task, name) != getattr(recipe.task, name):
             reasons[f"task.{name}"] = "learned from the training rows"
     return recipe.model_copy(update=changes), reasons
+
+
+def _attention_dropout(base: Base, tokens: int) -> tuple[float | None, str]:
+    """Dropout in attention, and why; None leaves the base's own."""
+    from tunewright.model.build import attention_dropout_key
+
+    key = attention_dropout_key(base.config)
+    if key is None:
+        return None, "auto: this architecture has none"
+    own = float(getattr(base.config, key))
+    if own and tokens > LONG_ROWS:
+        return 0.0, f"auto: none, not the model's {own:g}, for rows of more than {LONG_ROWS} tokens, where it takes half of a step"
+    return own, "auto: the model's own"
 
 
 def may_compute(recipe: Recipe, where: str) -> None:
