@@ -7,7 +7,9 @@ export HF_HUB_OFFLINE := 1
 export TOKENIZERS_PARALLELISM := false
 # How many processes test: one for each core, and each computes with one thread. On a larger machine: make test WORKERS=8
 WORKERS ?= 2
-PYTEST := -m pytest -n $(WORKERS) --dist loadscope
+# What is imported is compiled then; to compile all that could be takes a minute.
+QUICKLY := --no-compile --quiet --disable-pip-version-check
+PYTEST := -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder
 
 .PHONY: demo test test-lowest check install bench docs format system clean
 
@@ -16,8 +18,8 @@ install: $(VENV)/.installed  ## the virtual environment and every package, pinne
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "Python 3.11 or newer is needed"'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check torch==$$(sed -n 's/^torch==//p' constraints.txt)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[demo,sentence,quant,track,wandb,dev]'
+	$(BIN)/python -m pip install $(QUICKLY) torch==$$(sed -n 's/^torch==//p' constraints.txt)
+	$(BIN)/python -m pip install $(QUICKLY) -c constraints.txt -e '.[demo,sentence,quant,track,wandb,dev]'
 	touch $@
 
 system:  ## a browser, for the test that opens the report
@@ -29,7 +31,8 @@ system:  ## a browser, for the test that opens the report
 demo: install  ## the whole story, offline, on generated tickets
 	$(BIN)/tunewright demo
 
-test: install system  ## all that CI runs
+test:  ## all that CI runs
+	@$(MAKE) --no-print-directory -j 2 install system
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy

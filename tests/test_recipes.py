@@ -44,7 +44,8 @@ def test_a_recipe_has_six_lines_at_most_and_reads_its_data_whole(
 
     assert len(recipe.read_text().splitlines()) <= 6
     monkeypatch.chdir(request.getfixturevalue("generated" if recipe.stem in GENERATED else "real_data"))
-    plan = read(recipe, {"output_dir": str(out)})
+    quick = {"data.rules": {"label-noise": False}} if recipe.stem.startswith("banking77") else {}  # it removes nothing, and takes minutes
+    plan = read(recipe, {"output_dir": str(out), **quick})
     expected = json.loads((FOLDER / "expected.json").read_text())[recipe.stem]
     rows = prepare(plan, recipe.parent).summary()["splits"]
     assert rows["test"]["rows"] == expected["test_rows"], "no row of a given test split is left out"

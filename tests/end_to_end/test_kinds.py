@@ -42,7 +42,8 @@ def whole_road(tmp_path: Path, data: dict[str, Any], **sections: Any) -> tuple[P
     from tunewright.pipeline.recipe import build
     from tunewright.pipeline.run import run
 
-    recipe = {"task": "text-classification", "model": {"base": "embedded"}, "train": {"max_steps": 20}, "evaluate": {"resamples": 100}}
+    train = {"max_steps": 20, "batch_size": 8, **sections.pop("train", {})}
+    recipe = {"task": "text-classification", "model": {"base": "embedded"}, "train": train, "evaluate": {"resamples": 100}}
     return run(build({**recipe, "data": data, "output_dir": str(tmp_path), **sections}), tmp_path, "tiny", "tunewright run tiny.yaml")
 
 
