@@ -19,5 +19,5 @@ def command(
     from tunewright.pipeline.demo import demo, free_folder
 
     set_quiet(quiet)
-    page = demo(free_folder(out), quick, given_command(), seed, lambda text: typer.echo(text + "\n"))
+    page = demo(free_folder(out), 800 if quick else 3000, given_command(), seed, lambda text: typer.echo(text + "\n"))
     typer.echo(f"The report: {page}\nNext: open it, then try your own table: tunewright new DATA")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from tunewright.core.errors import UserError
@@ -45,15 +46,18 @@ class Sought:
     """None where no rule of that name looks yet."""
 
 
-def demo(folder: Path, quick: bool, command: str, seed: int, show: Callable[[str], None]) -> Path:
+def demo(
+    folder: Path, rows: int, command: str, seed: int, show: Callable[[str], None], settings: Mapping[str, Any] = MappingProxyType({})
+) -> Path:
     """Generate tickets, run the whole road on them, show what was found against what was planted, and answer new sentences.
 
     Args:
         folder: where everything goes.
-        quick: fewer rows: under two minutes on two cores, and a weaker model.
+        rows: tickets to make: 3,000 take some five minutes on two cores, 800 under two, with a weaker model.
         command: as the user gave it.
         seed: of the tickets and of the run.
         show: called with each paragraph for the person who watches.
+        settings: put over the recipe's, by dotted path.
 
     Returns:
         The path of the report.
@@ -70,12 +74,12 @@ def demo(folder: Path, quick: bool, command: str, seed: int, show: Callable[[str
     from tunewright.pipeline.summary import summary
 
     embedded_folder()
-    tickets = Tickets(rows=800 if quick else 3000, seed=seed)
+    tickets = Tickets(rows=rows, seed=seed)
     table = tickets.write(folder)
     recipe = write_text(folder / "tickets.yaml", RECIPE.format(name=folder / "tickets.yaml"))
     show(f"1. {tickets.rows} support tickets over eight queues, with planted faults: {table}\n   The recipe: {recipe}")
     say("2. Check, prepare, train, evaluate, report")
-    plan = read(recipe, {"output_dir": str(folder), "seed": seed})
+    plan = read(recipe, {"output_dir": str(folder), "seed": seed, **settings})
     place, _ = run(plan, folder, "tickets", command)
     show(f"2. What the audit found against what was planted (in {folder / 'planted.json'})\n{_against(planted_and_found(folder, place))}")
     show(f"3. The model on the locked test rows\n{summary(place)}")
