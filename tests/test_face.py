@@ -87,6 +87,11 @@ def test_everything_wrong_with_a_dict_is_told_at_once() -> None:
     assert "did you mean 'base'" in str(told.value) and "seed" in str(told.value)
 
 
+def test_rows_are_no_recipe() -> None:
+    with pytest.raises(UserError, match=r"this is no recipe but a list.*Rows in memory stand under data.source"):
+        tunewright.read([{"text": "a", "label": "b"}])  # type: ignore[arg-type]
+
+
 def test_a_recipe_file_that_is_missing_is_told() -> None:
     with pytest.raises(UserError, match="does not exist"):
         tunewright.run("nowhere.yaml")

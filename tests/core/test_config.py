@@ -114,7 +114,7 @@ def test_a_long_value_is_told_in_short() -> None:
 def test_the_message_counts_the_problems_and_stands_in_lines() -> None:
     with pytest.raises(UserError) as caught:
         Whole.read({"nam": 1})
-    assert str(caught.value).splitlines()[0] == "2 problem(s) in the recipe:"
+    assert str(caught.value).splitlines()[0] == "2 problems in the recipe:"
     assert "  nam: unknown key; did you mean 'name'?" in str(caught.value).splitlines()
     assert caught.value.exit_code == 2
 

@@ -108,7 +108,7 @@ def test_a_null_like_word_that_the_recipe_names_is_a_label():
 def test_of_several_labels_none_at_all_is_fine_and_an_empty_place_is_not():
     roles = (ROLES[0], Role("label", "labels", ""))
     (hit,) = hits("missing-label", [("t", []), ("t", ["a"]), ("t", None), ("t", ["a", None]), ("t", ["a", " "])], roles=roles)
-    assert hit.rows.tolist() == [2, 3, 4]
+    assert hit.rows.tolist() == [2, 3, 4] and "one that has none of several labels is written []" in hit.message
 
 
 def test_spellings_find_case_blanks_and_slips_but_never_digits_or_opposites():

@@ -189,7 +189,14 @@ def test_a_dirty_table_prepared_tells_its_faults_in_the_card(tmp_path: Path) -> 
     assert metadata(text)["license"] == "mit" and "Licence: mit." in text
     lines = {row[1]: row for row in tables(text)[0][1:]}
     assert lines["missing-label"][2] == str(len(planted["missing-label"])) and lines["missing-label"][4] == "removed"
-    assert lines["unreadable-row"][0] == "<strong>error</strong>" and "exact-duplicate" in lines
+    assert lines["unreadable-row"][0] == "<strong>error</strong>"
+    copies, gone = lines["exact-duplicate"], dataset.summary()["rows"]["by_rule"]["exact-duplicate"]
+    assert copies[4] == f"{gone} of them removed" and gone < int(copies[2])
+    (conflicts,) = [one for one in dataset.summary()["findings"] if one["rule"] == "conflicting-label"]
+    assert len({one["label"] for one in conflicts["shown"] if one["group"] == 0}) > 1, "what conflicts is shown"
+    assert not any(one["label"] for one in dataset.summary()["findings"][0]["shown"] if one["text"].count(",") > 3), (
+        "raw lines are no label"
+    )
     assert set(re.findall(r"!\[.*?\]\((.*?)\)", text)) == {"rows.svg", "labels.svg"}
 
 

@@ -50,6 +50,9 @@ def test_numbers_far_from_the_others_are_told_and_kept() -> None:
     (hit,) = hits("number-outlier", [("same", 3.0)] * 99 + [("other", 60.0)])
     assert hit.rows.tolist() == [99], "where half of the rows have one number"
     assert not hits("number-outlier", [("a", None), ("b", 1.0)])
+    tail = [(f"t{at}", 4.0 + at / 100) for at in range(20)]
+    (hit,) = hits("number-outlier", [*((f"p{at}", at % 3 / 10) for at in range(80)), *tail, ("slip", 999.0)])
+    assert hit.rows.tolist() == [100], "a fifth of the numbers is no accident; a slip lies farther away still"
 
 
 def test_copies_with_another_number_are_no_copies() -> None:

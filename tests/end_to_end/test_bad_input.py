@@ -150,7 +150,7 @@ RECIPES = {
             "train: stands in line 2 and again in line 7",
             "model.base: stands in line 5 and again in line 6",
             "stepz",
-            "4 problem(s)",
+            "4 problems",
             "model.base: the folder ./nomodel does not exist",
         ],
     ),

@@ -54,7 +54,7 @@ def recipe_file(tickets: Path, bare_encoder: Path, tmp_path_factory: pytest.Temp
 @pytest.fixture(scope="module")
 def checked(recipe_file: Path) -> tuple[str, dict[str, Any]]:
     """What the command prints in words and as JSON."""
-    words = CliRunner().invoke(app, ["check", str(recipe_file), "--quiet"], catch_exceptions=False)
+    words = CliRunner().invoke(app, ["check", str(recipe_file), "--quiet", "--set", "train.batch_size=8"], catch_exceptions=False)
     machine = CliRunner().invoke(app, ["check", str(recipe_file), "--quiet", "--json"], catch_exceptions=False)
     assert words.exit_code == machine.exit_code == 0, "findings, refused ones too, are no error of check"
     return words.stdout, json.loads(machine.stdout)
@@ -73,7 +73,7 @@ def test_everything_wrong_in_a_recipe_is_told_at_once(recipe_file):
         app, ["check", str(recipe_file), "--set", "train.epoch=3", "--set", "model.max_token=9", "--set", "method=lorra"]
     )
     assert isinstance(said.exception, BadConfig) and said.stdout == ""
-    for part in ("3 problem(s)", "did you mean 'epochs'", "did you mean 'max_tokens'", "Did you mean 'lora'"):
+    for part in ("3 problems", "did you mean 'epochs'", "did you mean 'max_tokens'", "Did you mean 'lora'"):
         assert part in str(said.exception)
 
 
@@ -90,7 +90,7 @@ def test_findings_are_told_errors_first_in_lines_that_fit_and_can_be_copied():
     facts = dirty.summary() | {"refused": ["leak-group"]}
     lines = told.data(facts, width=90).splitlines()
     heads = [line for line in lines if re.match(r"  (error|warning|info) +\S", line)]
-    assert "Findings: 5 errors, 12 warnings, 5 info" in lines and len(heads) == 22
+    assert "Findings: 5 errors, 12 warnings, 5 info; rows count from 0" in lines and len(heads) == 22
     assert [line.split()[0] for line in heads] == ["error"] * 5 + ["warning"] * 12 + ["info"] * 5
     assert heads[0] == "  error   leak-group, 331 rows (2.7 %), refused"
     assert heads[2] == "  error   secret, 3 rows (under 0.1 %), left as found"
@@ -105,7 +105,9 @@ def test_a_row_that_is_quoted_cannot_move_the_cursor_or_fill_the_screen():
     facts = dirty.summary() | {"refused": []}
     shown = [{"file": "a.csv", "row": 3, "text": "\x1b[2J\x1b[31mred\nnext line \x07" + "x" * 500}]
     facts["findings"] = [facts["findings"][10] | {"shown": shown}]
+    facts["findings"] += [facts["findings"][10] | {"shown": [{**shown[0], "text": "late", "label": "bill\x07ing"}]}]
     said = told.data(facts, width=80)
+    assert "row 3 [bill\ufffding]: late" in said
     assert "\x1b" not in said and "\x07" not in said and max(map(len, said.splitlines())) == 80
 
 
@@ -157,6 +159,7 @@ def test_the_estimate_has_numbers_and_the_choices_their_price(checked):
     )
     for part in ("Time: about", "Memory: about", "* method full: trains 22,", "pooling mean: ", "Next: tunewright run"):
         assert part in words
+    assert words.rstrip().endswith(".yaml --set train.batch_size=8"), "the next command has the settings of this one"
 
 
 def test_nothing_is_written_and_no_weights_are_read(checked, recipe_file, bare_encoder):

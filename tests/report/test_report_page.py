@@ -119,6 +119,13 @@ def test_a_value_of_the_wrong_kind_is_said_not_shown(tmp_path: Path) -> None:
     assert "kept: a whole number was wanted, not 'many'" in seen and "not measured" in seen
 
 
+def test_hashes_are_of_what_is_not_written_with_the_page(tmp_path: Path) -> None:
+    run = single(tmp_path / "run")
+    change(run, "manifest.json", files={"data.json": "cd" * 32, "report.html": "12" * 32, "model/README.md": "34" * 32})
+    seen = page.write(run).read_text()
+    assert "SHA-256 of 1 file" in seen and "cd" * 32 in seen and "12" * 32 not in seen and "34" * 32 not in seen
+
+
 def test_a_folder_that_is_no_run_is_refused_with_the_next_step(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"holds none of the files of a run.*runs/<name>"):
         page.write(tmp_path)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import typer
 
-from tunewright.cli.options import AsJson, Quiet, RecipeFile, Settings, end, put
+from tunewright.cli.options import AsJson, Quiet, RecipeFile, Settings, end, put, with_settings
 
 
 def command(recipe: RecipeFile, set_: Settings = None, as_json: AsJson = False, quiet: Quiet = False) -> None:
@@ -19,10 +19,10 @@ def command(recipe: RecipeFile, set_: Settings = None, as_json: AsJson = False, 
     data = check.look_at_data(plan, recipe.parent)
     facts = check.data_facts(data)
     if not as_json:
-        typer.echo(f"Recipe: {recipe} has nothing wrong in it\n{told.data(facts)}")
+        typer.echo(f"Recipe: {recipe} is well-formed\n{told.data(facts)}")
     model = check.look_at_model(plan, recipe.parent, data, found)
     if as_json:
         put({"recipe": str(recipe), "data": facts, **model})
     else:
-        typer.echo(f"{told.model(model)}\nNext: tunewright run {recipe}")
+        typer.echo(f"{told.model(model)}\nNext: tunewright run {with_settings(recipe, set_)}")
     end(facts["findings"])

@@ -30,6 +30,11 @@ def given_command() -> str:
     return shlex.join(["tunewright", *sys.argv[1:]])
 
 
+def with_settings(recipe: Path, settings: Iterable[str] | None) -> str:
+    """A recipe and the settings put over it, as the next command needs them too."""
+    return " ".join([str(recipe), *(f"--set {shlex.quote(setting)}" for setting in settings or ())])
+
+
 def end(findings: Iterable[Mapping[str, Any]]) -> None:
     """End with status 1 where a rule of ours raised, with 2 where one of the user's own did: everything else was done all the same."""
     failed = {finding["rule"] for finding in findings}.intersection(FAILED_RULES)

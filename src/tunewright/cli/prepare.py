@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import typer
 
-from tunewright.cli.options import AsJson, Quiet, RecipeFile, Settings, end, put
+from tunewright.cli.options import AsJson, Quiet, RecipeFile, Settings, end, put, with_settings
 
 
 def command(recipe: RecipeFile, set_: Settings = None, as_json: AsJson = False, quiet: Quiet = False) -> None:
@@ -21,5 +21,5 @@ def command(recipe: RecipeFile, set_: Settings = None, as_json: AsJson = False, 
         put(facts)
     else:
         typer.echo(data_summary(facts))
-        typer.echo(f"{dataset.folder}\nNext: tunewright train {recipe}")
+        typer.echo(f"{dataset.folder}\nNext: tunewright train {with_settings(recipe, set_)}")
     end(facts["findings"])

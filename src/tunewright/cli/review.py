@@ -22,7 +22,10 @@ def labels(
     sheet: Annotated[Path | None, typer.Option(metavar="FILE", help="Where to write the sheet, .csv or .xlsx.")] = None,
     apply: Annotated[Path | None, typer.Option(metavar="FILE", help="A sheet that was filled in: write a new version.")] = None,
     run: Annotated[str | None, typer.Option(metavar="RUN", help="A run on this dataset: how it learned each row counts too.")] = None,
-    rows: Annotated[int, typer.Option(metavar="N", help="How many rows the sheet shows, the most doubtful first.")] = 200,
+    rows: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Rows of the sheet, the most doubtful first; without it 200, or all that look wrong."),
+    ] = None,
     include_test: Annotated[bool, typer.Option("--include-test", help="Rows of the test split too.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Write over a sheet that is there.")] = False,
     output_dir: OutputDir = Path(),

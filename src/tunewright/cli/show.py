@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from tunewright.cli.options import AsJson, RecipeFile, Settings, put
+from tunewright.cli.options import AsJson, RecipeFile, Settings, put, with_settings
 
 
 def command(
@@ -33,4 +33,4 @@ def command(
         wanted = f"{gold} {row[gold]!r}" + (f" (id {row['label_id']})" if "label_id" in row else "")
         typer.echo(f"{row['file']} row {row['row']}  {wanted}  {told}\n    {row['marked']}")
     typer.echo(f"{len(shown.rows)} of {shown.of:,} training rows; the model sees {shown.max_tokens} tokens of each ({shown.why})")
-    typer.echo(f"Next: tunewright check {recipe}")
+    typer.echo(f"Next: tunewright check {with_settings(recipe, set_)}")

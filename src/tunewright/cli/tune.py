@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from tunewright.cli.options import AsJson, Quiet, RecipeFile, Settings, put
+from tunewright.cli.options import AsJson, Quiet, RecipeFile, Settings, put, with_settings
 
 app = typer.Typer(no_args_is_help=True, help="Settings tried on some steps. Example: tunewright tune lr tickets.yaml")
 
@@ -32,7 +32,7 @@ def lr(
     if as_json:
         put(facts)
     else:
-        typer.echo(verb.told_of_rates(facts, recipe))
+        typer.echo(verb.told_of_rates(facts, with_settings(recipe, set_)))
 
 
 @app.command()
@@ -53,4 +53,4 @@ def batch(
     if as_json:
         put(facts)
     else:
-        typer.echo(verb.told_of_sizes(facts, recipe))
+        typer.echo(verb.told_of_sizes(facts, with_settings(recipe, set_)))

@@ -89,7 +89,7 @@ class BadConfig(UserError, ValueError):
     def __init__(self, problems: Sequence[Problem], where: str = "the recipe") -> None:
         self.problems = list(problems)
         lines = "\n".join(f"  {problem}" for problem in problems)
-        super().__init__(f"{len(problems)} problem(s) in {where}:\n{lines}")
+        super().__init__(f"{len(problems)} problem{'s' * (len(problems) != 1)} in {where}:\n{lines}")
 
 
 class SeveralErrors(UserError):

@@ -176,6 +176,22 @@ def _numbers(value: Any, read: ValidatorFunctionWrapHandler) -> Numbers:
     return value if isinstance(value, Numbers) else Numbers.of(read(value))
 
 
+def done(action: str, rows: int, numbers: Mapping[str, int | float]) -> str:
+    """What was done with the rows of a finding, in words.
+
+    Args:
+        action: the policy that was followed.
+        rows: how many the finding concerns.
+        numbers: its figures; ``removed`` and ``repaired`` among them where not all rows were.
+
+    >>> done("drop", 120, {"removed": 50})
+    '50 of them removed'
+    """
+    word = {"keep": "left as found", "drop": "removed", "fix": "repaired", "refuse": "refused"}.get(action, action)
+    touched = numbers.get(word, rows)
+    return word if touched == rows else f"{touched:,} of them {word}"
+
+
 class Finding(Config):
     """Something a check saw: which rows, what it means, what was done, and the remedy."""
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from tunewright.core.schema import SPLITS
+from tunewright.core.schema import SPLITS, done
 from tunewright.data.audit.base import rows_word
 from tunewright.data.pictures import label_counts
 
@@ -23,7 +23,6 @@ CATEGORIES = frozenset({
 })  # fmt: skip
 """Kinds of task that the Hub knows by our name for them."""
 GRAVITY = ("error", "warning", "info")
-DONE = {"keep": "left as found", "drop": "removed", "fix": "repaired", "refuse": "refused"}
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"), (10_000_000, "1M<n<10M"))
 
 
@@ -101,10 +100,14 @@ def ordered(summary: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 def _line_of(one: Mapping[str, Any], read: int) -> str:
     severity = "**error**" if one["severity"] == "error" else one["severity"]
     if not one["rows"]:
-        return f"| {severity} | {_text(one['rule'])} | | | {'' if one['action'] == 'keep' else DONE[one['action']]} |"
+        return f"| {severity} | {_text(one['rule'])} | | | {'' if one['action'] == 'keep' else _done(one)} |"
     share = one["rows"] / max(read, 1)
     told = f"{100 * share:.1f} %" if share >= 0.001 else "&lt;0.1 %"
-    return f"| {severity} | {_text(one['rule'])} | {one['rows']:,} | {told} | {DONE[one['action']]} |"
+    return f"| {severity} | {_text(one['rule'])} | {one['rows']:,} | {told} | {_done(one)} |"
+
+
+def _done(one: Mapping[str, Any]) -> str:
+    return done(one["action"], one["rows"], one.get("numbers", {}))
 
 
 def _splits(summary: Mapping[str, Any]) -> str:
@@ -185,7 +188,7 @@ def _findings(summary: Mapping[str, Any]) -> str:
     lines = []
     for finding in ordered(summary):
         remedy = f"{_text(finding['remedy'].rstrip('.'))}." + (f" `{_code(finding['recipe'])}`" if finding["recipe"] else "")
-        head = f"**{_text(finding['rule'])}** ({finding['severity']}, {DONE[finding['action']]})"
+        head = f"**{_text(finding['rule'])}** ({finding['severity']}, {_done(finding)})"
         lines.append(f"- {head}: {_text(finding['message'])} {remedy}")
     told = ["Every row concerned stands in `findings.parquet`.", "", *lines] if lines else ["Nothing doubtful was found."]
     return "\n".join(["## Findings one by one", "", *told])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -93,7 +93,7 @@ def summary(
         "test_without_label": _test_without_label(source, removed),
         "card": settings.card.model_dump(mode="json"),
         "rules": dict(rules.policy),
-        "findings": _told(findings, source, original, [columns[role] for role in kept.text_roles], private, recogniser(rules.rules)),
+        "findings": _told(findings, source, original, _shown_columns(kept, columns), private, recogniser(rules.rules)),
     }
 
 
@@ -116,9 +116,17 @@ def _test_without_label(source: Source, removed: tuple[Removed, ...]) -> int:
 
 
 def _told(
-    findings: Sequence[Finding], source: Source, original: pa.Table, texts: list[str], private: Sequence[Redaction], names: str
+    findings: Sequence[Finding],
+    source: Source,
+    original: pa.Table,
+    columns: tuple[list[str], list[str]],
+    private: Sequence[Redaction],
+    names: str,
 ) -> list[dict[str, Any]]:
-    shown = _shown(list(dict.fromkeys(finding.places[at] for finding in findings for at in _first(finding))), source, original, texts)
+    wanted = list(dict.fromkeys(finding.places[at] for finding in findings for at in _first(finding)))
+    texts, label = columns
+    labels = _cells(wanted, original, label) if label else {}
+    shown = _shown(wanted, source, original, texts)
     masked = dict(zip(shown, masked_private(list(shown.values()), names), strict=True))
     mended = without_private(pa.table({"text": pa.array(list(shown.values()), pa.string())}), private)["text"].to_pylist()
     shown = dict(zip(shown, mended, strict=True))
@@ -131,6 +139,7 @@ def _told(
                     "file": (place := finding.places[at]).file,
                     "row": place.row,
                     "text": (masked if finding.rule in PRIVATE else shown).get(place, "")[:LETTERS],
+                    "label": labels.get(place, "")[:LETTERS],
                     "group": finding.groups[at] if len(finding.groups) else None,
                     "kept": finding.is_kept(at),
                 }
@@ -139,6 +148,13 @@ def _told(
         }
         for finding in findings
     ]
+
+
+def _shown_columns(kept: Looked, columns: Mapping[str, str]) -> tuple[list[str], list[str]]:
+    """The columns of the texts of a row, and of its label or labels; the latter empty where rows have none."""
+    role = kept.label_role
+    labelled = role is not None and role.kind in {"label", "labels"}
+    return [columns[name] for name in kept.text_roles], [columns[role.name]] if role is not None and labelled else []
 
 
 def _first(finding: Finding) -> list[int]:
@@ -154,13 +170,19 @@ def _as_text(cell: Any) -> str:
     return " ".join(map(str, cell)) if isinstance(cell, list) else "" if cell is None else str(cell)
 
 
-def _shown(places: Sequence[Place], source: Source, original: pa.Table, texts: list[str]) -> dict[Place, str]:
-    """The texts of rows as read, as far as they are shown; for an unreadable row, what was read of it."""
-    shown: dict[Place, str] = {}
+def _cells(places: Sequence[Place], original: pa.Table, columns: list[str]) -> dict[Place, str]:
+    """These columns of rows as read, as far as they are shown."""
+    found: dict[Place, str] = {}
     for place, at in zip(places, Origins.of(original).find(places), strict=True):
         if at is not None:
-            row = original.slice(at, 1).select(texts).to_pylist()[0]
-            shown[place] = " | ".join(_as_text(row[name]) for name in texts)[: 4 * LETTERS]
+            row = original.slice(at, 1).select(columns).to_pylist()[0]
+            found[place] = " | ".join(_as_text(row[name]) for name in columns)[: 4 * LETTERS]
+    return found
+
+
+def _shown(places: Sequence[Place], source: Source, original: pa.Table, texts: list[str]) -> dict[Place, str]:
+    """The texts of rows as read, as far as they are shown; for an unreadable row, what was read of it."""
+    shown = _cells(places, original, texts)
     for place, at in zip(places, Origins.of(source.bad.table, "file", "row").find(places), strict=True):
         if at is not None:
             shown[place] = source.bad[at].raw[: 4 * LETTERS]

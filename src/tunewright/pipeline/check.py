@@ -19,7 +19,7 @@ from tunewright.model.quantize import needs
 from tunewright.model.quantize import warnings as of_quantised
 from tunewright.pipeline.ahead import Found
 from tunewright.pipeline.data import rows_of, truncation
-from tunewright.pipeline.recipe import Recipe, refused
+from tunewright.pipeline.recipe import Recipe, no_mean, refused
 from tunewright.pipeline.room import lacking
 
 if TYPE_CHECKING:
@@ -142,6 +142,7 @@ def _choices(plan: Plan) -> list[dict[str, Any]]:
         *(
             {"setting": "model.pooling", "value": name, "chosen": name == recipe.model.pooling, "means": means}
             for name, means in POOLING.items()
+            if name != "mean" or not no_mean(recipe)
         ),
     ]
 

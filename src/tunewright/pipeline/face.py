@@ -26,15 +26,22 @@ def read(recipe: RecipeLike) -> Recipe:
             dicts, an Arrow table or a ``datasets.Dataset``; ``{"train": ..., "test": ...}`` of these too.
 
     Raises:
-        UserError: the file is missing or is no YAML.
+        UserError: the file is missing or is no YAML, or this is no recipe at all.
         BadConfig: everything else that is wrong with it, at once.
     """
+    from tunewright.core.errors import UserError
     from tunewright.pipeline import recipe as recipes
 
     if isinstance(recipe, recipes.Recipe):
         return recipe
     if isinstance(recipe, Mapping):
         return recipes.build(recipe)
+    if not isinstance(recipe, (str, Path)):
+        raise UserError(
+            f"this is no recipe but a {type(recipe).__name__}",
+            "The path of a YAML file or a dict of settings was wanted",
+            "Rows in memory stand under data.source of such a dict",
+        )
     return recipes.read(Path(recipe))
 
 

@@ -86,14 +86,10 @@ class Recipe(Config):
         known = BASELINES.get(TASKS.name_of(self.task), {})
         if unknown := [name for name in self.evaluate.baselines or () if name not in known]:
             raise ValueError(f"evaluate.baselines: this task has no baseline {unknown[0]!r}. {hint(unknown[0], known)}")
-        if self.model.pooling == "mean" and "text_pair" in self.data.columns:
-            raise ValueError(
-                "model.pooling: mean is saved as a sentence encoder, which reads one text: use pooling: architecture for pairs"
-            )
+        if self.model.pooling == "mean" and (why := no_mean(self)):
+            raise ValueError(f"model.pooling: {why}")
         if why := refused(self.task, self.model, self.method):
             raise ValueError(why)
-        if self.model.pooling == "mean" and self.task.head != "AutoModelForSequenceClassification":
-            raise ValueError("model.pooling: mean makes one vector of a whole text, and this task answers piece by piece: leave it out")
         if self.data.streaming and self.task.gold in {"spans", "answers"}:
             raise ValueError("data.streaming: the rules of a stream know labels and numbers, not places in a text: leave it out")
         if self.train.precision == "bf16" and self.model.precision == "float16":
@@ -108,6 +104,15 @@ class Recipe(Config):
         if len(set(names)) != len(names):
             raise ValueError("trackers: each tracker is named once")
         return self
+
+
+def no_mean(recipe: Recipe) -> str:
+    """Why ``model.pooling: mean`` is not for a recipe; empty where it is."""
+    if recipe.task.head != "AutoModelForSequenceClassification":
+        return "mean makes one vector of a whole text, and this task answers piece by piece: leave it out"
+    if "text_pair" in recipe.data.columns:
+        return "mean is saved as a sentence encoder, which reads one text: use pooling: architecture for pairs"
+    return ""
 
 
 def rows_change(recipe: Recipe) -> str:

@@ -25,13 +25,15 @@ if TYPE_CHECKING:
 
 RULE = "label-noise"
 CORRECTIONS = "corrections.parquet"
+ROWS = 200
+"""Of a sheet, where nobody says how many; more where the rule finds more labels wrong."""
 
 
 def sheet(
     name: str,
     root: Path,
     path: Path | None,
-    rows: int,
+    rows: int | None,
     include_test: bool = False,
     overwrite: bool = False,
     run: str | None = None,
@@ -44,7 +46,7 @@ def sheet(
         name: as ``data show`` takes it.
         root: the folder ``datasets`` of an ``output_dir``.
         path: of the sheet, ``.csv`` or ``.xlsx``; None: ``<name>-labels.csv`` in the working directory.
-        rows: how many; those that the rule finds wrong are all there, even if they are more.
+        rows: how many; left out, 200, or all that the rule finds wrong if they are more.
         include_test: whether rows of the test split stand in the sheet; otherwise its file is not opened.
         overwrite: whether a sheet that stands there may be lost.
         run: that was trained on this version of the dataset, by its folder or name: how it learned its training rows counts too, and is
@@ -64,7 +66,7 @@ def sheet(
         raise UserError(f"--sheet {path} is neither .csv nor .xlsx", "", f"As in: --sheet {path.stem or 'labels'}.xlsx")
     if path.exists() and not overwrite:
         raise UserError(f"{path} is there already", "Corrections may stand in it", "Name another file with --sheet, or add --overwrite")
-    if rows < 1:
+    if rows is not None and rows < 1:
         raise UserError(f"--rows {rows} shows nothing", "A number from 1 on is wanted", "As in: --rows 200")
     label = _label_role(dataset)
     splits = [split for split in SPLITS if split != "test" or include_test]
@@ -81,7 +83,7 @@ def sheet(
     score = doubted(judged.score, learned.of(judged.rows)) if learned else judged.score
     told = judged.flagged & (judged.score >= rule.sure)
     order = np.argsort(-score, kind="stable")
-    order = np.concatenate([order[told[order]], order[~told[order]]])[: max(rows, int(told.sum()))]
+    order = np.concatenate([order[told[order]], order[~told[order]]])[: rows or max(ROWS, int(told.sum()))]
     order = order[np.argsort(-score[order], kind="stable")]
     chosen = judged.rows[order]
     shown = _lines(table, chosen.tolist(), [SPLITS[at] for at in split[chosen].tolist()], label.name, _texts(dataset))

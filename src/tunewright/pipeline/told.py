@@ -7,13 +7,14 @@ import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from tunewright.core.schema import done
+
 LABELS_SHOWN = 12
 ROWS_SHOWN = 3
 """Rows of a finding that are quoted."""
 WIDEST = 110
 """Columns of a line; a narrower terminal has shorter ones."""
 GB = 1e9
-DONE = {"keep": "left as found", "drop": "removed", "fix": "repaired", "refuse": "refused"}
 STILL_THERE = ("keep", "refuse")
 """What was done with rows that are as they were read."""
 GRAVITY = ("error", "warning", "info")
@@ -33,7 +34,8 @@ def data(facts: Mapping[str, Any], width: int | None = None) -> str:
     head = f"Data: {rows['read']:,} rows read, {rows['kept']:,} kept, {rows['quarantined']:,} removed ({removed})"
     lines = _wrapped(head, width, "", "  ")
     for split, one in facts["splits"].items():
-        lines += _wrapped(f"{split}: {_rows(one['rows'])}: {_labels(one)}", width, "  ", "    ")
+        labels = _labels(one)
+        lines += _wrapped(f"{split}: {_rows(one['rows'])}{': ' if labels else ''}{labels}", width, "  ", "    ")
     for note in facts["split"].get("notes") or ():
         lines += _wrapped(f"of the splits: {note}", width, "  ", "    ")
     lines += _found(facts, width)
@@ -56,7 +58,7 @@ def _found(facts: Mapping[str, Any], width: int) -> Iterator[str]:
     found = sorted(facts["findings"], key=lambda one: (GRAVITY.index(one["severity"]), one["action"] not in STILL_THERE, -one["rows"]))
     counts = [(name, sum(one["severity"] == name for one in found)) for name in GRAVITY]
     told = ", ".join(f"{count} {name}{'s' * (count != 1 and name != 'info')}" for name, count in counts if count)
-    yield f"Findings: {told}" if found else "Findings: none"
+    yield f"Findings: {told}; rows count from 0" if found else "Findings: none"
     one_file = len(facts["sources"]) == 1
     for one in found:
         yield from _finding(one, facts["rows"]["read"], one_file, width)
@@ -66,9 +68,7 @@ def _finding(one: Mapping[str, Any], read: int, one_file: bool, width: int) -> I
     """A line that says what, how much and what was done; the message; some rows; and the remedy, where there still is something to do."""
     margin, still = " " * 10, one["action"] in STILL_THERE
     rows = f", {_rows(one['rows'])} ({_share(one['rows'] / max(read, 1))})" if one["rows"] else ""
-    removed = one.get("numbers", {}).get("removed", one["rows"])
-    of_them = f"{removed:,} of them " if removed != one["rows"] else ""
-    yield f"  {one['severity']:<8}{one['rule']}{rows}, {of_them}{DONE[one['action']]}"
+    yield f"  {one['severity']:<8}{one['rule']}{rows}, {done(one['action'], one['rows'], one.get('numbers', {}))}"
     yield from _wrapped(one["message"], width, margin, margin)
     clusters = any(shown.get("group") is not None for shown in one["shown"])
     seen: set[int] = set()
@@ -78,6 +78,7 @@ def _finding(one: Mapping[str, Any], read: int, one_file: bool, width: int) -> I
             first = "" if shown["group"] in seen else f" (the first of cluster {shown['group']})"
             seen.add(shown["group"])
             where = f"{'kept' if shown['kept'] else 'removed'}: {where}{first}"
+        where += f" [{_harmless(shown['label'])}]" if shown.get("label") else ""
         yield _cut(f"{margin}  {where}: {_harmless(shown['text'])}", width)
     if still:
         yield from _wrapped(one["remedy"], width, margin, margin)

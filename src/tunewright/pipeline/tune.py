@@ -210,7 +210,7 @@ def sizes(recipe: Recipe, where: Path, largest: int = LARGEST) -> dict[str, Any]
     return {"tried": tried, "failed": failed, "fastest": fastest, "batch_size": own, "accumulate": accumulate}
 
 
-def told_of_rates(facts: Mapping[str, Any], recipe: Path) -> str:
+def told_of_rates(facts: Mapping[str, Any], recipe: Path | str) -> str:
     """What ``rates`` gave, in words."""
     tried = facts["tried"]
     shown = tried[:: max(1, len(tried) // 12)]
@@ -229,7 +229,7 @@ def told_of_rates(facts: Mapping[str, Any], recipe: Path) -> str:
     )
 
 
-def told_of_sizes(facts: Mapping[str, Any], recipe: Path) -> str:
+def told_of_sizes(facts: Mapping[str, Any], recipe: Path | str) -> str:
     """What ``sizes`` gave, in words."""
     lines = [f"  {one['rows']:5,}  {one['rows_per_second']:12,.1f}  {one['memory_bytes'] / 1e9:8.2f} GB" for one in facts["tried"]]
     failed = [f"Memory fails in a pass over {facts['failed']:,} rows."] if facts["failed"] else []

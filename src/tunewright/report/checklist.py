@@ -139,7 +139,7 @@ def _looked_once(facts: Facts) -> Item:
     if len(looks) == 1:
         return Item(question, "yes", f"It was looked at once, on {day(looks[0].when) or 'an unrecorded day'}.")
     models = len({one.model for one in looks})
-    return Item(question, "no", f"It was looked at {len(looks)} times, with {plural(models, 'model')}; each look is listed below.")
+    return Item(question, "no", f"It was looked at {len(looks)} times, with {plural(models, 'model')}; each look stands in looks.jsonl.")
 
 
 def _rows_reviewed(facts: Facts) -> Item:

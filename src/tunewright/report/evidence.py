@@ -192,6 +192,8 @@ class FoundFact(Fact):
     recipe: str = ""
     action: str = "keep"
     rows: int = 0
+    numbers: dict[str, int | float] = {}
+    """Its figures: how many of the rows were removed or repaired, where not all were."""
     shown: list[ShownRow] = []
 
     @property

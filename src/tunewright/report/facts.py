@@ -41,6 +41,12 @@ class Facts:
         return self.manifest.name if isinstance(self.manifest.name, str) else self.run.resolve().name
 
     @property
+    def hashes(self) -> dict[str, str]:
+        """SHA-256 by file, but for what is written together with the page: it cannot hold its own."""
+        files = {} if isinstance(self.manifest.files, NotMeasured) else self.manifest.files
+        return {name: found for name, found in files.items() if Path(name).name not in {"report.html", "README.md"}}
+
+    @property
     def task(self) -> str:
         """The task's name; empty when no file tells it."""
         return self.data.task if isinstance(self.data.task, str) else ""

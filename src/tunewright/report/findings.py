@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from tunewright.core.schema import done
 from tunewright.report import figures
 from tunewright.report.evidence import FoundFact, NotMeasured, RowCount
 from tunewright.report.facts import Facts
@@ -14,8 +15,6 @@ from tunewright.report.words import SPACE, count, joined, percent, plural
 
 GRAVITY = {"error": "error", "warning": "warning", "info": "for information"}
 """Severities, the gravest first, and what one is called in a sentence."""
-DONE = {"keep": "left as found", "drop": "removed", "fix": "repaired", "refuse": "refused"}
-"""What was done with the rows of a finding."""
 FEW = 3
 """So few findings need no overview: they are one."""
 
@@ -73,7 +72,7 @@ def findings_part(facts: Facts) -> FindingsPart:
             fact=one,
             severity=_severity(one),
             open=one.is_open,
-            done="told" if one.action == "keep" and not one.rows else DONE.get(one.action, one.action),
+            done="told" if one.action == "keep" and not one.rows else done(one.action, one.rows, one.numbers),
             share=_share(one.rows, read),
             bar=figures.bar(one.rows, most),
         )

@@ -86,7 +86,7 @@ def _cut(looked: Looked, rows: np.ndarray, lost: np.ndarray, tokens: int, limit:
     for at in np.unique(split).tolist():
         here, total = split == at, int((looked.split == at).sum())
         told.append(f"{int(here.sum()):,} of {total:,} in {SPLITS[at]} (tokens lost: {int(lost[here].sum()):,})")
-    head = f"{rows_word(len(rows))} longer than the {limit:,} tokens that the model reads: {', '.join(told)}"
+    head = f"{rows_word(len(rows))} longer than the {limit:,} tokens that the model can be given of a text: {', '.join(told)}"
     return f"{head}, {100 * lost.sum() / tokens:.0f} % of what these texts say" + _by_label(looked, rows, lost)
 
 

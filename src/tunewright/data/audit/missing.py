@@ -48,7 +48,8 @@ class MissingLabel(Rule):
             stands = int((why > 1).sum())
             of_them = f"; {stands:,} of them with a word that stands for none" if stands else ""
             reasons = [told[one] for one in why[rows].tolist()]
-            yield Hit(f"{rows_word(len(rows))} without a label{of_them}", rows, reasons, numbers={"stand_for_none": stands})
+            none = " (one that has none of several labels is written [])" if looked.label_role.kind == "labels" else ""
+            yield Hit(f"{rows_word(len(rows))} without a label{none}{of_them}", rows, reasons, numbers={"stand_for_none": stands})
         for word, count in common.items():
             rows = np.flatnonzero(looked.rows_with([name for name, own in zip(labels.names, words, strict=True) if own == word]))
             share = f"{100 * count / len(looked):.1f} % of the rows"

@@ -50,6 +50,10 @@ class ConflictingNumber(Rule):
             yield Hit(message, rows, why, numbered_groups(texts[rows]), numbers=figures)
 
 
+MOST = 0.05
+"""Share of the numbers that can be outliers: more of them are no accident."""
+
+
 class NumberOutlier(Rule):
     """Numbers far from all others, as a slip of the keyboard or a code for "unknown" (-1, 999) leaves them. Source: Tukey 1977, fences."""
 
@@ -61,7 +65,7 @@ class NumberOutlier(Rule):
     recipe: ClassVar = "data.policy.number-outlier: drop"
 
     fences: float = Field(3.0, gt=0)
-    """How far beyond the quartiles a number must lie, in distances between the quartiles."""
+    """How far beyond the quartiles a number must lie, in distances between the quartiles; doubled while more than 5 % of them do."""
 
     def look(self, looked: Looked) -> Iterator[Hit]:
         numbers = numbers_of(looked)
@@ -69,15 +73,19 @@ class NumberOutlier(Rule):
         if len(there) < 4:
             return
         first, third = np.quantile(there, [0.25, 0.75])
-        spread = NORMAL * deviation(there)
-        low, high = first - self.fences * spread, third + self.fences * spread
-        rows = np.flatnonzero((numbers < low) | (numbers > high))
+        spread, fences = NORMAL * deviation(there), self.fences
+        while True:
+            low, high = first - fences * spread, third + fences * spread
+            rows = np.flatnonzero((numbers < low) | (numbers > high))
+            if len(rows) <= MOST * len(there):
+                break
+            fences *= 2  # so many are a part of what is measured; a slip of the keyboard lies farther away still
         if len(rows):
             found = numbers[rows]
             shown = ", ".join(f"{one:g}" for one in sorted(set(found.tolist()), key=lambda one: -abs(one - np.median(there)))[:SHOWN])
             message = f"{rows_word(len(rows))} with a number below {low:.4g} or above {high:.4g}, far from the others: {shown}"
             reasons = [f"{one:g} lies far from the other numbers" for one in found]
-            yield Hit(message, rows, reasons, numbers={"low": float(low), "high": float(high)})
+            yield Hit(message, rows, reasons, numbers={"low": float(low), "high": float(high), "fences": fences})
 
 
 def deviation(numbers: np.ndarray) -> float:

@@ -174,7 +174,7 @@ def _plain_column(column: pa.ChunkedArray, notes: Notes, number: int) -> pa.Chun
         return column.cast(pa.list_(pa.string())) if _is_text(kind.value_type) or pa.types.is_null(kind.value_type) else column
     if pa.types.is_nested(kind) and not _holds_bytes(kind):
         notes.tell("nested-column", "info", f"a column of {notes.name} holds {kind}; it is kept as JSON text"[:400],
-                   "Read it with json.loads where it is used")  # fmt: skip
+                   "Nothing where the task reads it itself; elsewhere read it with json.loads")  # fmt: skip
         return pa.array([None if value is None else as_text(value) for value in column.to_pylist()], pa.string())
     return column
 

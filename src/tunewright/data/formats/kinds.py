@@ -50,7 +50,7 @@ class Kinds:
             tell_mixed(name, seen, notes)
         elif kind == "string" and seen - {"string"}:
             notes.tell("nested-column", "info", f"column {name!r} of {notes.name} holds {_words(seen)}; they are kept as JSON text",
-                       "Read them with json.loads where they are used")  # fmt: skip
+                       "Nothing where the task reads them itself; elsewhere read them with json.loads")  # fmt: skip
         return Column(kind, _whole_text(kind, [_as(kind, row.values.get(name)) for row in rows], rows, notes))
 
 
