@@ -42,7 +42,8 @@ def test_the_hub_reads_every_result_with_its_interval(tmp_path: Path) -> None:
 def test_a_base_model_that_is_not_of_the_hub_is_not_claimed(tmp_path: Path, base: str) -> None:
     run = single(tmp_path / "run")
     change(run, "manifest.json", model={"base": base, "pooling": "architecture"})
-    assert made(run).data.base_model is None
+    card = made(run)
+    assert card.data.base_model is None and ("all-MiniLM-L6-v2" in card.text) == (base == "embedded")
 
 
 def test_a_folder_that_exists_is_not_of_the_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

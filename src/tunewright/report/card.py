@@ -33,6 +33,7 @@ HUB_METRICS = {
 """Our scores and the Hub's word for them."""
 
 HUB_NAME = re.compile(r"(?!.*(--|\.\.))[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
+PACKAGED = "the packaged encoder all-MiniLM-L6-v2 (`embedded`)"
 MOST_WORST = 5
 MOST_LABELS_IN_SNIPPET = 12
 MAIN_SETTINGS = (
@@ -203,7 +204,8 @@ def _what(facts: Facts, own: TaskPart | None) -> str:
         return f"{kind}. What it was made from: not measured ({model.not_measured})."
     weights = f", {parameters(model.parameters)} parameters" if isinstance(model.parameters, int) else ""
     trained = f", {parameters(model.trainable)} of them trained" if isinstance(model.trainable, int) else ""
-    return f"{kind}, fine-tuned from {model.base} (method: {model.method}{weights}{trained})."
+    base = PACKAGED if model.base == "embedded" else model.base
+    return f"{kind}, fine-tuned from {base} (method: {model.method}{weights}{trained})."
 
 
 def _limits_of_labels(facts: Facts) -> Iterator[str]:
