@@ -94,6 +94,12 @@ def test_a_null_like_word_from_two_percent_on_is_a_class_and_told():
     assert hit.rows.tolist() == [98, 99]
 
 
+def test_what_is_probably_a_class_is_told_for_information_with_a_remedy_of_its_own():
+    rows = [(f"text {at} says this and that", "None" if at % 5 == 0 else "ab"[at % 2]) for at in range(60)]
+    found = rows_of(applied("missing-label", "drop", rows), "missing-label")
+    assert [(one.severity, one.recipe) for one in found] == [("info", "")] and "Nothing, if it is a class" in found[0].remedy
+
+
 def test_nan_is_never_a_class_however_frequent():
     (hit,) = hits("missing-label", [("t", "a"), ("t", "nan"), ("t", "NaN"), ("t", "b")])
     assert hit.rows.tolist() == [1, 2] and not hit.told_only

@@ -226,13 +226,13 @@ def _decide(name: str, rule: Rule, hit: Hit, wanted: Policy, looked: Looked) -> 
     rows = f" ({quote(places)})" if places else ""
     finding = Finding(
         rule=name,
-        severity=rule.severity,
+        severity="info" if hit.remedy else rule.severity,
         message=f"{hit.message}{rows}.{'' if action == 'refuse' else done}",
-        remedy=rule.remedy,
+        remedy=hit.remedy or rule.remedy,
         action=action,
         places=places,
         groups=() if hit.groups is None else _compact(hit.groups),
-        recipe=rule.recipe,
+        recipe="" if hit.remedy else rule.recipe,
         kept=() if gone is None or hit.places else _compact(~np.isin(looked.number[hit.rows], gone.numbers)),
         numbers=counted,
     )

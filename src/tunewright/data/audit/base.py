@@ -312,6 +312,8 @@ class Hit:
         removable: (hits,) bool, those that ``drop`` removes; left out, all.
         fixed: column -> the values that ``fix`` puts into ``rows``, parallel to them.
         told_only: there is nothing to decide: whatever the policy says, the rows stay.
+        remedy: what to do, where it is not what the rule says of its other hits; the finding is then for information, without a line for
+            the recipe.
         places: the rows concerned, where they are not among the rows looked at.
         numbers: the figures that only this rule measured, each under a name; shares lie in [0, 1]. What every rule could count (rows, their
             share, those of each split, clusters, removed ones) and the rule's own settings are added for it.
@@ -324,6 +326,7 @@ class Hit:
     removable: np.ndarray | None = None
     fixed: Mapping[str, pa.Array | pa.ChunkedArray] = field(default_factory=dict)
     told_only: bool = False
+    remedy: str = ""
     places: Sequence[Place] = ()
     numbers: Mapping[str, int | float] = field(default_factory=dict)
 

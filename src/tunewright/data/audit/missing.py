@@ -17,6 +17,9 @@ NULL_LIKE = ("none", "n/a", "n.a.", "na", "null", "nil", "-", "--", "?", "??", "
 NEVER_A_CLASS = ("nan", "<na>", "#n/a", "nat", "#value!", "#ref!", "#name?")
 """What programs write where a value is missing: no class is ever called so."""
 COMMON = 0.02
+IF_NO_CLASS = (
+    "Nothing, if it is a class of yours; otherwise empty the label of these rows. task.labels, which names all classes, settles it"
+)
 
 
 class MissingLabel(Rule):
@@ -54,7 +57,7 @@ class MissingLabel(Rule):
             rows = np.flatnonzero(looked.rows_with([name for name, own in zip(labels.names, words, strict=True) if own == word]))
             share = f"{100 * count / len(looked):.1f} % of the rows"
             message = f"the label {word!r} is taken for a class, not for a missing label: {share} have it"
-            yield Hit(message, rows, told_only=True, numbers={"share_of_rows": count / len(looked)})
+            yield Hit(message, rows, told_only=True, remedy=IF_NO_CLASS, numbers={"share_of_rows": count / len(looked)})
 
 
 _EMPTY = "the label is empty"
