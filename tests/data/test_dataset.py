@@ -242,7 +242,7 @@ def test_the_summary_has_the_keys_that_a_report_reads(tmp_path):
             and len(finding["shown"]) <= 5
         )
     (empty,) = [finding for finding in summary["findings"] if finding["rule"] == "empty-text"]
-    assert empty["shown"] == [{"file": "tickets.jsonl", "row": 50, "text": "", "group": None, "kept": False}]
+    assert empty["shown"] == [{"file": "tickets.jsonl", "row": 50, "text": "", "label": "login", "group": None, "kept": False}]
 
 
 def test_the_fingerprint_of_the_test_rows_is_that_of_the_rows_alone(tmp_path):

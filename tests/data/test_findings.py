@@ -62,7 +62,7 @@ def test_a_cluster_is_whole_and_tells_which_row_stays_and_for_which_row_the_othe
 def test_check_names_the_row_of_a_cluster_that_is_kept_and_those_that_are_removed(tmp_path):
     words = told.data({**found(tmp_path, **DUPLICATES).summary(), "refused": []}, 110)
     assert re.search(r"exact-duplicate, 9 rows \(8.3 %\), [246] of them removed", words)
-    assert re.search(r"kept: row \d+ \(the first of cluster \d\): (Said .*)\n +removed: row \d+: \1\n", words)
+    assert re.search(r"kept: row \d+ \(the first of cluster \d\) \[\w+\]: (Said .*)\n +removed: row \d+ \[\w+\]: \1\n", words)
 
 
 def test_what_holds_for_all_rows_of_a_finding_is_not_told_row_by_row():

@@ -104,8 +104,8 @@ def test_findings_are_told_errors_first_in_lines_that_fit_and_can_be_copied():
 def test_a_row_that_is_quoted_cannot_move_the_cursor_or_fill_the_screen():
     facts = dirty.summary() | {"refused": []}
     shown = [{"file": "a.csv", "row": 3, "text": "\x1b[2J\x1b[31mred\nnext line \x07" + "x" * 500}]
-    facts["findings"] = [facts["findings"][10] | {"shown": shown}]
-    facts["findings"] += [facts["findings"][10] | {"shown": [{**shown[0], "text": "late", "label": "bill\x07ing"}]}]
+    labelled = [{**shown[0], "text": "late", "label": "bill\x07ing"}]
+    facts["findings"] = [facts["findings"][10] | {"shown": rows} for rows in (shown, labelled)]
     said = told.data(facts, width=80)
     assert "row 3 [bill\ufffding]: late" in said
     assert "\x1b" not in said and "\x07" not in said and max(map(len, said.splitlines())) == 80

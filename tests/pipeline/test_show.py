@@ -92,7 +92,7 @@ def test_the_command_prints_rows_and_the_next_command(tmp_path):
     recipe = write_recipe(tmp_path)
     said = CliRunner().invoke(app, ["show", str(recipe), "--sample", "3", "--set", "model.max_tokens=16"])
     assert said.exit_code == 0 and said.stdout.count("[CLS]") == 3 and "the model sees 16 tokens" in said.stdout and "(id " in said.stdout
-    assert said.stdout.rstrip().endswith(f"tunewright check {recipe}")
+    assert said.stdout.rstrip().endswith(f"tunewright check {recipe} --set model.max_tokens=16")
     told = json.loads(CliRunner().invoke(app, ["show", str(recipe), "--sample", "2", "--json"]).stdout)
     assert len(told["rows"]) == 2 and told["max_tokens"] == 24 and told["rows"][0]["seen"][0].startswith("[CLS]")
 
