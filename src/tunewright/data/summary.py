@@ -124,9 +124,7 @@ def _told(
     names: str,
 ) -> list[dict[str, Any]]:
     wanted = list(dict.fromkeys(finding.places[at] for finding in findings for at in _first(finding)))
-    texts, label = columns
-    labels = _cells(wanted, original, label) if label else {}
-    shown = _shown(wanted, source, original, texts)
+    shown, labels = _shown(wanted, source, original, *columns)
     masked = dict(zip(shown, masked_private(list(shown.values()), names), strict=True))
     mended = without_private(pa.table({"text": pa.array(list(shown.values()), pa.string())}), private)["text"].to_pylist()
     shown = dict(zip(shown, mended, strict=True))
@@ -139,7 +137,7 @@ def _told(
                     "file": (place := finding.places[at]).file,
                     "row": place.row,
                     "text": (masked if finding.rule in PRIVATE else shown).get(place, "")[:LETTERS],
-                    "label": labels.get(place, "")[:LETTERS],
+                    "label": labels.get(place, ""),
                     "group": finding.groups[at] if len(finding.groups) else None,
                     "kept": finding.is_kept(at),
                 }
@@ -153,8 +151,8 @@ def _told(
 def _shown_columns(kept: Looked, columns: Mapping[str, str]) -> tuple[list[str], list[str]]:
     """The columns of the texts of a row, and of its label or labels; the latter empty where rows have none."""
     role = kept.label_role
-    labelled = role is not None and role.kind in {"label", "labels"}
-    return [columns[name] for name in kept.text_roles], [columns[role.name]] if role is not None and labelled else []
+    label = [columns[role.name]] if role is not None and role.kind in {"label", "labels"} else []
+    return [columns[name] for name in kept.text_roles], label
 
 
 def _first(finding: Finding) -> list[int]:
@@ -170,20 +168,17 @@ def _as_text(cell: Any) -> str:
     return " ".join(map(str, cell)) if isinstance(cell, list) else "" if cell is None else str(cell)
 
 
-def _cells(places: Sequence[Place], original: pa.Table, columns: list[str]) -> dict[Place, str]:
-    """These columns of rows as read, as far as they are shown."""
-    found: dict[Place, str] = {}
+def _shown(
+    places: Sequence[Place], source: Source, original: pa.Table, texts: list[str], label: list[str]
+) -> tuple[dict[Place, str], dict[Place, str]]:
+    """The texts of rows as read, as far as they are shown, and their labels; for an unreadable row, what was read of it, and no label."""
+    shown, labels = dict[Place, str](), dict[Place, str]()
     for place, at in zip(places, Origins.of(original).find(places), strict=True):
         if at is not None:
-            row = original.slice(at, 1).select(columns).to_pylist()[0]
-            found[place] = " | ".join(_as_text(row[name]) for name in columns)[: 4 * LETTERS]
-    return found
-
-
-def _shown(places: Sequence[Place], source: Source, original: pa.Table, texts: list[str]) -> dict[Place, str]:
-    """The texts of rows as read, as far as they are shown; for an unreadable row, what was read of it."""
-    shown = _cells(places, original, texts)
+            row = original.slice(at, 1).select([*texts, *label]).to_pylist()[0]
+            shown[place] = " | ".join(_as_text(row[name]) for name in texts)[: 4 * LETTERS]
+            labels[place] = " | ".join(_as_text(row[name]) for name in label)[:LETTERS]
     for place, at in zip(places, Origins.of(source.bad.table, "file", "row").find(places), strict=True):
         if at is not None:
             shown[place] = source.bad[at].raw[: 4 * LETTERS]
-    return shown
+    return shown, labels
