@@ -11,7 +11,7 @@ WORKERS ?= 2
 QUICKLY := --no-compile --quiet --disable-pip-version-check
 PYTEST := -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder
 
-.PHONY: demo test test-lowest check install bench docs format system clean
+.PHONY: demo faults test test-lowest check install bench docs format system clean
 
 install: $(VENV)/.installed  ## the virtual environment and every package, pinned
 
@@ -43,6 +43,9 @@ check: install  ## the inner loop: format, lint, types, fast tests
 	$(BIN)/ruff check --fix .
 	$(BIN)/mypy
 	OMP_NUM_THREADS=1 $(BIN)/python $(PYTEST) -m "not slow"
+
+faults: install  ## fifty killed runs, and one within each write, fsync and rename
+	$(BIN)/python -m tests.faults.farm benchmarks/results/$$(date +%F)-faults.json --calls
 
 test-lowest: system  ## the tests on the oldest releases that pyproject.toml admits
 	$(PYTHON) -m venv .venv-lowest

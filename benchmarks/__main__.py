@@ -18,6 +18,7 @@ from benchmarks import (
     methods,
     planted_faults,
     startup,
+    techniques,
     training,
 )
 
@@ -33,6 +34,7 @@ planted_faults.main(str(RESULTS / f"{DAY}-planted-faults.json"))
 label_noise.main(str(RESULTS / f"{DAY}-label-noise.json"))
 label_dynamics.main(str(RESULTS / f"{DAY}-label-dynamics.json"))
 training.main(str(RESULTS / f"{DAY}-training.json"))
+techniques.main(RESULTS / f"{DAY}-techniques.json")
 dropout.main(RESULTS / f"{DAY}-dropout.json")
 methods.main(str(RESULTS / f"{DAY}-methods.json"))
 estimates.main(str(RESULTS / f"{DAY}-estimates.json"))

@@ -1,11 +1,12 @@
 """How close ``tunewright check`` comes to what a run then takes: estimate, real figure and ratio, for each recipe.
 
-Usage: TUNEWRIGHT_DATA=... python -m benchmarks.estimates RESULT_JSON [RECIPE...] [--set KEY=VALUE] [--keep FOLDER]
+Usage: TUNEWRIGHT_DATA=... python -m benchmarks.estimates RESULT_JSON [RECIPE...] [--set KEY=VALUE] [--keep FOLDER] [--check-only]
 
 Without recipes: those of ``recipes/``. The scores that ``recipes/expected.json`` names for one stand beside what the run reached.
 
 A ratio of 1 is exact, below 1 the run took more than was estimated. A shipped recipe reads public sets below TUNEWRIGHT_DATA, or what its
 generator makes; any other is read where it says. Recipes are added to the result one by one, and one that stands there is measured anew.
+With ``--check-only`` a recipe's estimate is made anew, and held beside the figures of the run that stands in the result.
 Give it a machine of its own: what else runs there while one of the two is timed moves the ratio; the load before each is told beside it.
 """
 
@@ -52,13 +53,23 @@ def data_of(recipe: Path, scratch: Path) -> Path:
     return Path(os.environ["TUNEWRIGHT_DATA"])
 
 
-def compare(recipe: Path, settings: list[str], keep: Path | None = None) -> dict[str, Any]:
-    """Check a recipe, run it, and hold the figures side by side; ``keep``: where the run stays."""
+def compare(recipe: Path, settings: list[str], keep: Path | None = None, before: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Check a recipe, run it, and hold the figures side by side.
+
+    Args:
+        recipe: to be held.
+        settings: laid over it.
+        keep: where the run stays.
+        before: what an earlier call gave; the recipe is then not run again.
+    """
     loads = [os.getloadavg()[0]]
     with tempfile.TemporaryDirectory() as scratch:
         folder = data_of(recipe, Path(scratch))
         given = [part for setting in [*settings, f"output_dir={(keep or Path(scratch)).resolve()}"] for part in ("--set", setting)]
         estimated = tunewright(folder, "check", str(recipe.resolve()), *given)["estimate"]
+        if before:
+            figures = {name: _held(estimated[name], held["real"]) for name, held in before["figures"].items()}
+            return before | {"figures": figures, "load_before": [round(loads[0], 2), before["load_before"][1]]}
         loads.append(os.getloadavg()[0])
         metrics = tunewright(folder, "run", str(recipe.resolve()), *given)["metrics"]
     figures = {ours: _held(estimated[ours], metrics["efficiency"][theirs]) for ours, theirs in PAIRS}
@@ -114,12 +125,14 @@ def main(result: str, *words: str) -> None:
     parser.add_argument("recipes", nargs="*", type=Path)
     parser.add_argument("--set", action="append", default=[], dest="settings", metavar="KEY=VALUE")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="Where the runs stay.")
+    parser.add_argument("--check-only", action="store_true", help="Hold a new estimate beside the run that stands in the result.")
     given = parser.parse_args(words)
     place = Path(result)
     kept = json.loads(place.read_text())["results"] if place.exists() else []
     for recipe in given.recipes or sorted((ROOT / "recipes").glob("*.yaml")):
-        one = compare(recipe, given.settings, given.keep)
-        same = (one["recipe"], one["settings"])
+        same = (recipe.stem, given.settings)
+        before = next((old for old in kept if (old["recipe"], old["settings"]) == same), None) if given.check_only else None
+        one = compare(recipe, given.settings, given.keep, before)
         kept = [*(old for old in kept if (old["recipe"], old["settings"]) != same), one]
         found = {"day": datetime.now(UTC).date().isoformat(), "machine": machine(), "results": kept}
         place.write_text(json.dumps(found, indent=2) + "\n")

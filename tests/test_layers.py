@@ -28,6 +28,7 @@ MAY_IMPORT = {
     "pipeline": {"core", *STAGES},
     "cli": {"core", "pipeline"},
     "__init__": {"core", "pipeline"},
+    "__main__": {"cli"},
 }
 
 

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable
 from functools import wraps
+from pathlib import Path
 from typing import ParamSpec
 
 import typer
@@ -28,6 +29,7 @@ from tunewright.cli import (
     train,
     tune,
 )
+from tunewright.core import launch
 from tunewright.core.errors import Interrupted, UserError
 
 P = ParamSpec("P")
@@ -42,11 +44,17 @@ app = typer.Typer(
 )
 
 
+SHARED = (run.command, train.command)
+"""Commands whose work several processes share; any other is done by the first of them alone."""
+
+
 def _ended_by_hand(command: Callable[P, None]) -> Callable[P, None]:
-    """Ctrl-C outside of training, and a reader of our output that went away."""
+    """Ctrl-C outside of training, a reader of our output that went away, and processes that have no part in a command."""
 
     @wraps(command)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> None:
+        if launch.number() and command not in SHARED:
+            return
         try:
             command(*args, **kwargs)
         except KeyboardInterrupt:
@@ -73,8 +81,15 @@ def main() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin while they wait slow a busy machine down many times over
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # large tensors in large pages, where the system has some
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # none of ours; looking for them reads every package that is installed
+    if launch.count() > 1:
+        os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # or every process warns that no weight was left out of a step
+    if launch.number():
+        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - what the first process prints stands for all
     try:
         app()
     except UserError as error:
-        typer.echo(f"tunewright: {error}", err=True)
+        from tunewright.pipeline.together import told_by_all
+
+        if not (launch.number() and told_by_all(error)):
+            typer.echo(f"tunewright: {error}", err=True)
         sys.exit(error.exit_code)

@@ -6,18 +6,20 @@ import os
 import warnings
 from typing import TYPE_CHECKING
 
+from tunewright.core import launch
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
 
-_quiet = False
+_quiet = launch.number() > 0
 _console: Console | None = None
 
 
 def set_quiet(quiet: bool) -> None:
-    """Say nothing from now on but errors (or say it again)."""
+    """Say nothing from now on but errors (or say it again); of processes that run together, the first alone speaks."""
     global _quiet
-    _quiet = quiet
+    _quiet = quiet or launch.number() > 0
 
 
 def console() -> Console:

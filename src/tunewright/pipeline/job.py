@@ -11,7 +11,7 @@ from tunewright.core.errors import BadConfig, Problem, hint
 from tunewright.pipeline.guarding import guarded
 from tunewright.pipeline.plan import Plan, micro_rows
 from tunewright.pipeline.resolve import flat
-from tunewright.pipeline.stream import steps_of
+from tunewright.pipeline.stream import FOLDER, steps_of
 
 if TYPE_CHECKING:
     from torch import nn
@@ -53,8 +53,20 @@ def job_of(
     checkpoint: Path | None,
     watchers: Sequence[Callback] = (),
     frozen: Frozen | None = None,
+    stream: Path | None = None,
 ) -> Job:
-    """All that an engine needs, from a plan and a built model; ``watchers`` are callbacks beside the usual ones."""
+    """All that an engine needs, from a plan and a built model.
+
+    Args:
+        run: its folder.
+        plan: of the run.
+        built: its model.
+        scores: from the model to its scores on the validation rows.
+        checkpoint: from which it goes on.
+        watchers: callbacks beside the usual ones.
+        frozen: the cache of frozen layers.
+        stream: where it is written down what became of a stream; left out, in the run's folder.
+    """
     from tunewright.data.batch import batches
     from tunewright.metrics.classes import higher_is_better
     from tunewright.train.run import Job, compose
@@ -84,7 +96,7 @@ def job_of(
         resume=checkpoint,
         identity=_identity(plan),
         watch=recipe.task.watch if _watches(plan) else None,
-        stream=(lambda position: steps_of(run, plan, position)) if recipe.data.streaming else None,
+        stream=(lambda position: steps_of(stream or run / FOLDER, plan, position)) if recipe.data.streaming else None,
     )
 
 

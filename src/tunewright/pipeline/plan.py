@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from tunewright.core import launch
 
 if TYPE_CHECKING:
     from tunewright.core.schema import Row
@@ -39,9 +40,4 @@ class Plan:
 
 def micro_rows(train: TrainSettings) -> int:
     """Rows of a forward pass."""
-    return train.batch_size // (train.accumulate * processes())
-
-
-def processes() -> int:
-    """How many train together, as torchrun tells them."""
-    return int(os.environ.get("WORLD_SIZE", "1"))
+    return train.batch_size // (train.accumulate * launch.count())

@@ -11,6 +11,7 @@ from tunewright.pipeline.evaluate import evaluate
 from tunewright.pipeline.recipe import Recipe
 from tunewright.pipeline.report import report
 from tunewright.pipeline.runs import update
+from tunewright.pipeline.together import together
 from tunewright.pipeline.train import train
 
 
@@ -32,9 +33,14 @@ def run(recipe: Recipe, where: Path, stem: str, command: str, overwrite: bool = 
     """
     began = time.monotonic()
     folder = train(recipe, where, stem, command, overwrite)
-    metrics = evaluate(folder, command)
-    metrics["efficiency"]["total_seconds"] = round(time.monotonic() - began, 2)
-    write_json(folder / "metrics.json", metrics)
-    update(folder, {})
-    report(folder)
+    if not together().first:
+        together().heard()
+        return folder, read_json(folder / "metrics.json")
+    with together().leading():
+        metrics = evaluate(folder, command)
+        metrics["efficiency"]["total_seconds"] = round(time.monotonic() - began, 2)
+        write_json(folder / "metrics.json", metrics)
+        update(folder, {})
+        report(folder)
+        together().tell(str(folder))
     return folder, read_json(folder / "metrics.json")

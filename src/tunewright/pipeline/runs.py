@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from tunewright.core import launch
 from tunewright.core.errors import ProofFailed, UserError, nearest
 from tunewright.core.folder import LOCK, file_hash, locked, read_json, read_lines, tree_hashes, write_json
 from tunewright.pipeline.recipe import Recipe
@@ -183,6 +184,7 @@ def begin(run: Path, recipe: Recipe, where: Path, command: str) -> dict[str, Any
         "status": "training",
         "recipe_folder": str(where.resolve()),
         "machine": machine(),
+        "processes": launch.count(),
         "seed": recipe.seed,
         "versions": {"python": platform.python_version()} | {name: found for name in PACKAGES if (found := _version(name))},
     }

@@ -138,8 +138,8 @@ def _made(settings: DataSettings) -> list[str]:
     return [name for name in SPLITS[1:] if not (isinstance(settings.source, Mapping) and name in settings.source)]
 
 
-def steps_of(run: Path, plan: Plan, position: Mapping[str, Any] | None) -> Iterator[Step]:
-    """The steps of a run that streams, from a position on; what is found on the way goes into its folder."""
+def steps_of(folder: Path, plan: Plan, position: Mapping[str, Any] | None) -> Iterator[Step]:
+    """The steps of a run that streams, from a position on; what is found on the way goes into ``folder``."""
     from tunewright.data.streams.feed import Feed, Shuffle
     from tunewright.data.streams.ledger import Ledger
     from tunewright.data.streams.stream import Mark, open_stream
@@ -148,7 +148,7 @@ def steps_of(run: Path, plan: Plan, position: Mapping[str, Any] | None) -> Itera
     recipe, settings = plan.recipe, plan.recipe.data
     streaming, train = settings.streaming, recipe.train
     assert isinstance(streaming, StreamSettings) and isinstance(recipe.model.max_tokens, int)
-    rows, ledger = open_stream(settings.source, plan.where), Ledger(run / FOLDER)
+    rows, ledger = open_stream(settings.source, plan.where), Ledger(folder)
     memory, facts = _beginning(plan, rows, ledger)
     audit = _audit(plan, memory)
     for known, conflicting in ledger.remembered():

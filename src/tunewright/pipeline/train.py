@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
+from tunewright.core import launch
 from tunewright.core.chance import seed_for
 from tunewright.core.errors import DiskFull, Interrupted, Terminated, UserError
 from tunewright.core.folder import locked, read_json, write_json, write_text
@@ -17,13 +20,14 @@ from tunewright.pipeline.ahead import find_all
 from tunewright.pipeline.frozen import frozen_states, plan_bytes
 from tunewright.pipeline.job import job_of, scorer
 from tunewright.pipeline.make_plan import data_facts, make_plan
-from tunewright.pipeline.plan import Plan, processes
+from tunewright.pipeline.plan import Plan
 from tunewright.pipeline.prepare import prepare
 from tunewright.pipeline.recipe import Recipe, read
 from tunewright.pipeline.resolve import written
 from tunewright.pipeline.room import make_sure
 from tunewright.pipeline.served import Ready, save_best
-from tunewright.pipeline.stream import finish, with_stream
+from tunewright.pipeline.stream import FOLDER, finish, with_stream
+from tunewright.pipeline.together import together
 
 
 def train(recipe: Recipe, where: Path, stem: str, command: str, overwrite: bool = False) -> Path:
@@ -43,10 +47,39 @@ def train(recipe: Recipe, where: Path, stem: str, command: str, overwrite: bool 
         UserError: anything that the user can mend, before the weights are loaded where that can be.
         DataRefused, Diverged, ProofFailed, Interrupted, Terminated: each with its exit status.
     """
+    calm_libraries()
+    if not together().first:
+        return _follow()
+    with together().leading():
+        run = _begin_and_train(recipe, where, stem, command, overwrite)
+        together().tell(str(run))
+    return run
+
+
+def resume(run: Path) -> Path:
+    """Go on with a run that was stopped, from its newest whole checkpoint; with as many processes as it had.
+
+    Raises:
+        UserError: the run is finished, another process writes it, its dataset is gone, or its recipe or data were changed since.
+        Diverged, ProofFailed, Interrupted, Terminated: each with its exit status.
+    """
+    calm_libraries()
+    if not together().first:
+        return _follow()
+    with together().leading(), locked(run):
+        manifest = read_json(run / "manifest.json")
+        if manifest["status"] == runs.FAILED:
+            runs.served(run)
+        if manifest["status"] != "training":
+            raise UserError(f"the run {run} is finished", "Only a run that was stopped can go on", f"Measure it: tunewright evaluate {run}")
+        _go_on(run)
+        together().tell(str(run))
+    return run
+
+
+def _begin_and_train(recipe: Recipe, where: Path, stem: str, command: str, overwrite: bool) -> Path:
     from tunewright.model.device import give_back
 
-    calm_libraries()
-    _one_process()
     runs.may_claim(recipe, overwrite)
     found = find_all(recipe, where)  # before the first row is read: preparing the data may take hours
     plan = make_plan(recipe, where, prepare(recipe, where, locked=True), found)
@@ -63,40 +96,56 @@ def train(recipe: Recipe, where: Path, stem: str, command: str, overwrite: bool 
     return run
 
 
-def resume(run: Path) -> Path:
-    """Go on with a run that was stopped, from its newest whole checkpoint.
+def _follow() -> Path:
+    """Train with the first process, once it has prepared the rows, encoded them and begun the run; write nothing.
 
     Raises:
-        UserError: the run is finished, another process writes it, its dataset is gone, or its recipe or data were changed since.
-        Diverged, ProofFailed, Interrupted, Terminated: each with its exit status.
+        Followed: the first process ended with an error.
+        Diverged, Interrupted, Terminated: as in the first process.
     """
-    calm_libraries()
-    _one_process()
-    with locked(run):
-        manifest = read_json(run / "manifest.json")
-        if manifest["status"] == runs.FAILED:
-            runs.served(run)
-        if manifest["status"] != "training":
-            raise UserError(f"the run {run} is finished", "Only a run that was stopped can go on", f"Measure it: tunewright evaluate {run}")
-        _go_on(run, manifest)
+    import torch
+
+    from tunewright.train import engine
+
+    if torch.cuda.is_available():
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
+    told = together().heard()
+    run, checkpoint = Path(told["run"]), told["checkpoint"] and Path(told["checkpoint"])
+    plan = _plan_of(run)
+    ready = _ready(plan)
+    with tempfile.TemporaryDirectory() as scratch:
+        stream = Path(scratch) / FOLDER
+        if (run / FOLDER).is_dir():
+            shutil.copytree(run / FOLDER, stream)
+        with together().grouped():
+            job = job_of(run, plan, ready.built, ready.scores, checkpoint, frozen=ready.frozen, stream=stream)
+            done = engine(plan.recipe.train.engine)(job)
+    if done.stop in STOPPED:
+        raise STOPPED[done.stop](f"{done.stop} at step {done.step}")
+    together().heard()
     return run
 
 
-def _go_on(run: Path, manifest: dict[str, Any]) -> None:
-    from tunewright.data.dataset import Dataset
+def _go_on(run: Path) -> None:
     from tunewright.train.checkpoint import latest, step_of
 
     checkpoint = latest(run / "checkpoints")
-    recipe = read(run / "recipe.yaml")
-    facts = read_json(run / "data.json")
-    dataset = Dataset.open(Path(facts["folder"])).learned_by(recipe.task)
-    dataset.verify(locked=True)
-    plan = make_plan(recipe, Path(manifest["recipe_folder"]), dataset)
+    plan = _plan_of(run)
     if checkpoint is None:
         say(f"{run} holds no whole checkpoint: it begins again with step 1")
     else:
         say(f"Going on with {run} from step {step_of(checkpoint)}")
     _fit_and_save(run, plan, _ready(plan), checkpoint)
+
+
+def _plan_of(run: Path) -> Plan:
+    """The plan of a run that was begun, from what its folder says."""
+    from tunewright.data.dataset import Dataset
+
+    recipe = read(run / "recipe.yaml")
+    dataset = Dataset.open(Path(read_json(run / "data.json")["folder"])).learned_by(recipe.task)
+    dataset.verify(locked=True)
+    return make_plan(recipe, Path(read_json(run / "manifest.json")["recipe_folder"]), dataset)
 
 
 def _ready(plan: Plan) -> Ready:
@@ -140,13 +189,15 @@ def _fit_and_save(run: Path, plan: Plan, ready: Ready, checkpoint: Path | None) 
     )
     say(
         f"Training {run.name}: {len(plan.train[0])} rows{' and the stream behind them' if recipe.data.streaming else ''}, "
-        f"{recipe.train.precision}"
+        f"{recipe.train.precision}{f', {launch.count()} processes' if launch.count() > 1 else ''}"
     )
     say(size.line)
     if built.targets:
         say(f"{METHODS.name_of(recipe.method)} works on {', '.join(built.targets)}")
     with _room_can_be_made(run):
-        done = engine(recipe.train.engine)(job_of(run, plan, built, ready.scores, checkpoint, frozen=ready.frozen))
+        together().tell({"run": str(run.resolve()), "checkpoint": checkpoint and str(checkpoint.resolve())})
+        with together().grouped():
+            done = engine(recipe.train.engine)(job_of(run, plan, built, ready.scores, checkpoint, frozen=ready.frozen))
         ready.memory.end()
         if recipe.data.streaming:
             write_json(run / "data.json", with_stream(data_facts(plan), run, plan, done.epoch))
@@ -173,13 +224,3 @@ def _room_can_be_made(run: Path) -> Iterator[None]:
 
 
 STOPPED: dict[str, type[UserError]] = {"interrupted": Interrupted, "terminated": Terminated}
-
-
-def _one_process() -> None:
-    """Refuse several processes: the engine shares its work out over them, but a run folder has one writer, and that is not guarded yet."""
-    if processes() > 1:
-        raise UserError(
-            f"{processes()} processes were started",
-            "A run is trained by one process for now",
-            "Start tunewright by itself, without torchrun",
-        )
