@@ -78,11 +78,11 @@ def resume(run: Path) -> Path:
 
 
 def _begin_and_train(recipe: Recipe, where: Path, stem: str, command: str, overwrite: bool) -> Path:
-    from tunewright.model.device import give_back
+    from tunewright.model.device import apart, give_back
 
     runs.may_claim(recipe, overwrite)
     found = find_all(recipe, where)  # before the first row is read: preparing the data may take hours
-    plan = make_plan(recipe, where, prepare(recipe, where, locked=True), found)
+    plan = make_plan(recipe, where, apart(lambda: prepare(recipe, where, locked=True)), found)
     make_sure(plan, overwrite)
     ready = _ready(plan)
     ready.scores(ready.built.model)  # a score by that name, and metrics of the user's own, fail here: no run is begun, no epoch is lost
