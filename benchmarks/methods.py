@@ -5,11 +5,15 @@ the targets are about are medians over the repeats, in turns; the others run onc
 that process while it trains, less what it had once the model was loaded; `train_seconds` holds the cache of frozen layers. The table, its
 picture and its paired test are those of `tunewright compare`.
 
-Usage: TUNEWRIGHT_DATA=... python -m benchmarks.methods RESULT_JSON [--repeats 3] [METHOD ...] [-- key=value ...]
+Usage: TUNEWRIGHT_DATA=... python -m benchmarks.methods RESULT_JSON [--on SET] [--repeats 3] [METHOD ...] [-- key=value ...]
+
+A set is banking77 (the default, with mean pooling where the method goes with it), or one of entities: mit_restaurant, wnut17. A method
+that does not go with the task of a set is left out.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import subprocess
@@ -22,6 +26,7 @@ from typing import Any
 
 import yaml
 
+from benchmarks import entities
 from benchmarks.sets import recipe_of
 
 SET = "banking77"
@@ -59,10 +64,32 @@ def known() -> list[str]:
     return [name for name, method in METHODS.items() if (method["name"] if isinstance(method, dict) else method) in REGISTRY.places()]
 
 
-def train(name: str, at: int, settings: list[str], out: Path) -> Path:
+def recipe_on(data: str, name: str, folder: Path) -> dict[str, Any]:
+    """The recipe of a method on a set."""
+    own = {"method": METHODS[name], "name": name}
+    if data in entities.SETS:
+        return entities.recipe_of(data, folder) | own
+    pooling = {} if name == "prompt" else {"pooling": "mean"}
+    return recipe_of(data, folder) | own | {"model": {"base": "embedded", **pooling}}
+
+
+def goes(data: str, name: str) -> bool:
+    """Whether a method goes with the task of a set."""
+    from tunewright.core.errors import UserError
+    from tunewright.pipeline.recipe import build
+
+    try:
+        build(recipe_on(data, name, Path()))
+    except UserError as error:
+        print(f"{name} is left out: {error}", flush=True)
+        return False
+    return True
+
+
+def train(data: str, name: str, at: int, settings: list[str], out: Path) -> Path:
     """One whole run in a fresh process and a folder of its own, so that no run finds the cache of another."""
     folder = out / f"{at}-{name}"
-    values = recipe_of(SET, folder) | {"model": {"base": "embedded", "pooling": "mean"}, "method": METHODS[name], "name": name}
+    values = recipe_on(data, name, folder)
     folder.mkdir()
     recipe = folder / "recipe.yaml"
     recipe.write_text(yaml.safe_dump(values))
@@ -72,7 +99,7 @@ def train(name: str, at: int, settings: list[str], out: Path) -> Path:
     return folder / "runs" / name
 
 
-def measure(names: list[str], repeats: int, settings: list[str], out: Path) -> dict[str, Any]:
+def measure(data: str, names: list[str], repeats: int, settings: list[str], out: Path) -> dict[str, Any]:
     """Train everything once, the two of the targets again, and compare the first of each; memory and time are medians over all."""
     from tunewright.core.log import set_quiet
     from tunewright.pipeline.compare import compare, relative
@@ -83,7 +110,7 @@ def measure(names: list[str], repeats: int, settings: list[str], out: Path) -> d
     for at in range(repeats):
         for name in names if at == 0 else [one for one in names if one in AGAIN]:
             loads.append(os.getloadavg()[0])
-            run = train(name, at, settings, out)
+            run = train(data, name, at, settings, out)
             runs.setdefault(name, run)
             costs[name].append(json.loads((run / "metrics.json").read_text())["efficiency"])
             print(json.dumps({"run": name, "repeat": at, **{one: costs[name][-1][one] for one in REPEATED}}), flush=True)
@@ -112,12 +139,13 @@ def targets(found: dict[str, Any]) -> list[dict[str, Any]]:
     return lines
 
 
-def markdown(found: dict[str, Any], settings: list[str]) -> str:
+def markdown(data: str, found: dict[str, Any], settings: list[str]) -> str:
     """The table and the targets."""
     from tunewright.pipeline.compare import table
 
     head, *lines = table(found)
-    parts = [f"# Methods on {SET}, the packaged encoder, mean pooling{', ' + ' '.join(settings) if settings else ''}", ""]
+    pooling = ", mean pooling" if data == SET else ""
+    parts = [f"# Methods on {data}, the packaged encoder{pooling}{', ' + ' '.join(settings) if settings else ''}", ""]
     parts += ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head), *("| " + " | ".join(line) + " |" for line in lines), ""]
     if found["targets"]:
         parts += [
@@ -141,22 +169,22 @@ def main(*words: str) -> None:
     from tunewright.model.device import machine
     from tunewright.report.method_table import svg
 
-    given, settings = list(words), []
-    if "--" in given:
-        given, settings = given[: given.index("--")], given[given.index("--") + 1 :]
-    repeats = 3
-    if "--repeats" in given:
-        at = given.index("--repeats")
-        repeats = int(given[at + 1])
-        del given[at : at + 2]
-    result, names = Path(given[0]), given[1:] or known()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("result", type=Path)
+    parser.add_argument("methods", nargs="*")
+    parser.add_argument("--on", default=SET, choices=[SET, *entities.SETS], metavar="SET")
+    parser.add_argument("--repeats", type=int, default=3)
+    cut = words.index("--") if "--" in words else len(words)
+    given, settings = parser.parse_args(words[:cut]), list(words[cut + 1 :])
+    data, result = given.on, given.result
+    names = [name for name in given.methods or known() if goes(data, name)]
     with tempfile.TemporaryDirectory() as out:
-        found = measure(names, repeats, settings, Path(out))
-    about = {"when": datetime.now(UTC).isoformat(timespec="seconds"), "machine": machine(), "repeats": repeats, "settings": settings}
-    result.write_text(json.dumps({**about, **found}, indent=2) + "\n")
-    result.with_suffix(".md").write_text(markdown(found, settings))
+        found = measure(data, names, given.repeats, settings, Path(out))
+    about = {"when": datetime.now(UTC).isoformat(timespec="seconds"), "machine": machine(), "repeats": given.repeats, "settings": settings}
+    result.write_text(json.dumps({"set": data, **about, **found}, indent=2) + "\n")
+    result.with_suffix(".md").write_text(markdown(data, found, settings))
     result.with_suffix(".svg").write_text(svg(found))
-    print(markdown(found, settings))
+    print(markdown(data, found, settings))
 
 
 if __name__ == "__main__":

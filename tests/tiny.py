@@ -119,7 +119,7 @@ def job(folder: Path, base: Path, some: Sequence[Mapping[str, Any]], **more: Any
         more: ``task``, ``method``, ``criterion``, ``model`` (settings), ``callbacks``, ``resume``, ``order``, ``evaluate``; keys of train,
             its ``callbacks`` as ``train_callbacks``.
     """
-    from tunewright.data.batch import batches
+    from tunewright.data.batch import batches, batches_by_tokens
     from tunewright.metrics.classes import higher_is_better
     from tunewright.model.predict import Predictor
     from tunewright.train.criteria import CRITERIA
@@ -155,7 +155,12 @@ def job(folder: Path, base: Path, some: Sequence[Mapping[str, Any]], **more: Any
     return Job(
         model=made.model,
         pieces=pieces,
-        order=order or batches(lengths, train.batch_size, train.batch_size // train.accumulate, 3, train.bucket),
+        order=order
+        or (
+            batches_by_tokens(lengths, train.batch_tokens, train.accumulate, 3)
+            if train.batch_tokens
+            else batches(lengths, train.batch_size, train.batch_size // train.accumulate, 3, train.bucket)
+        ),
         collate=task.collate(found.tokenizer),
         loss_fn=compose(task.forward, criterion),
         count=lambda batch: criterion.count(batch["labels"]),

@@ -104,6 +104,23 @@ def test_a_disk_that_fills_up_is_told_and_the_old_file_stays(tmp_path: Path) -> 
     assert folder.read_lines(journal) == [{"after": 1}], "the torn line swallows nothing"
 
 
+def test_lines_that_find_no_room_are_kept_whole_until_there_is_some(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "small", "64k") as small:
+        lines = folder.Lines(small / "events.jsonl")
+        lines.add({"step": 1}, lasting=True)
+        filler = small / "filler"
+        with filler.open("wb", buffering=0) as stream, pytest.raises(OSError, match="No space"):
+            while True:
+                stream.write(bytes(4096))
+        lines.add({"step": 2, "long": "x" * 5000})
+        lines.add({"step": 3}, lasting=True)
+        assert folder.read_lines(small / "events.jsonl") == [{"step": 1}], "nothing half"
+        filler.unlink()
+        lines.add({"step": 4})
+        lines.close()
+        assert [line["step"] for line in folder.read_lines(small / "events.jsonl")] == [1, 2, 3, 4]
+
+
 def with_safetensors(place: Path) -> None:
     from safetensors.numpy import save_file
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tunewright.data.batch import batches
+from tunewright.data.batch import batches, batches_by_tokens
 
 
 def lengths(count: int, seed: int = 0) -> list[int]:
@@ -35,6 +35,23 @@ def test_every_row_stands_in_an_epoch_once_and_steps_have_as_many_rows(
     rest = [len(batch) for batch in found[full:]]
     assert sum(rest) == count % step and all(size == micro for size in rest[:-1])
     assert all(type(row) is int for batch in found for row in batch)
+
+
+@given(count=st.integers(1, 200), tokens=st.integers(1, 600), parts=st.integers(1, 4), seed=st.integers(0, 5), epoch=st.integers(0, 4))
+def test_steps_by_tokens_hold_no_more_than_they_may_and_are_always_as_many(
+    count: int, tokens: int, parts: int, seed: int, epoch: int
+) -> None:
+    long = lengths(count, seed)
+    order = batches_by_tokens(long, tokens, parts, seed)
+    found = order(epoch)
+    assert sorted(row for batch in found for row in batch) == list(range(count))
+    assert all(len(batch) == 1 or len(batch) * max(long[row] for row in batch) <= tokens / parts for batch in found)
+    assert len(found) == len(order(epoch + 1)) and found == order(epoch)
+    if count > 100:
+        assert found != order(epoch + 1)
+    for start in range(0, len(found) - len(found) % parts, parts):
+        step = found[start : start + parts]
+        assert max(map(len, step)) <= tokens, "parts of a step are of like length"
 
 
 @pytest.mark.parametrize("bucket", [True, False])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from tests import tiny
 from tests.end_to_end.test_bad_input import GOOD, main_without_exit, recipe_for, told
 from tests.small_disk import small_disk
-from tunewright.core.folder import read_json
+from tunewright.core.folder import read_json, read_lines
 
 pytestmark = pytest.mark.slow
 
@@ -20,7 +21,12 @@ from transformers import TrainerCallback
 
 
 class Fill(TrainerCallback):
+    def __init__(self, until=0):
+        self.until = until
+
     def on_step_end(self, args, state, control, **others):
+        if state.global_step == self.until:
+            Path("{disk}/filled").write_bytes(b"")
         if state.global_step == 3 and not Path("{disk}/kept").exists():
             with open("{disk}/filled", "wb", buffering=0) as stream:
                 try:
@@ -46,18 +52,45 @@ def test_a_run_is_not_begun_where_its_checkpoints_have_no_room(
         assert status == 2 and "its checkpoints and its model need about 363 MB" in words, "one step, one checkpoint"
 
 
-def test_a_disk_that_fills_up_in_training_ends_the_run_with_the_way_to_go_on(
+def filling(folder: Path, disk: Path, until: int) -> Path:
+    """A recipe whose callback fills the disk at step 3, and empties it again at a later one."""
+    (folder / "data.csv").write_text(GOOD)
+    tiny.base_folder(folder / "base")
+    (folder / "fill.py").write_text(FILL.format(disk=disk))
+    recipe = folder / "recipe.yaml"
+    recipe.write_text(
+        f"task: text-classification\ndata: {{source: data.csv}}\nmodel: {{base: ./base}}\noutput_dir: {disk}\nname: mine\n"
+        f"train: {{batch_size: 8, max_steps: 6, save_every: 2, callbacks: [{{name: fill.py:Fill, until: {until}}}]}}\n"
+    )
+    return recipe
+
+
+@pytest.mark.parametrize("driver", ["trainer", "loop"])
+def test_a_full_disk_holds_no_training_up(
+    driver: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with small_disk(tmp_path / "disk", "8m") as disk:
+        recipe = filling(tmp_path, disk, until=5)
+        monkeypatch.setattr("sys.argv", ["tunewright", "train", str(recipe), "--set", f"train.engine={driver}"])
+        main_without_exit()
+        run = disk / "runs" / "mine"
+        told = " ".join(capsys.readouterr().err.split())
+        assert "The checkpoint of step 4 was not written" in told and "Training goes on" in told
+        events = read_lines(run / "events.jsonl")
+        assert [line["step"] for line in events if line["event"] == "step"] == list(range(1, 7)), "kept until there was room"
+        assert [line["step"] for line in events if line["event"] == "unsaved"] == [4]
+        assert [line["step"] for line in events if line["event"] == "saved"][-1] == 6
+        assert read_json(run / "manifest.json")["status"] == "trained"
+
+
+def test_a_disk_that_stays_full_ends_the_run_with_the_way_to_go_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "data.csv").write_text(GOOD)
-    tiny.base_folder(tmp_path / "base")
+    course = import_module("tunewright.train.course")
+    monkeypatch.setattr(course, "ROOM_MINUTES", 0.001)
+    monkeypatch.setattr(course, "LOOK_FOR_ROOM_S", 0.1)
     with small_disk(tmp_path / "disk", "8m") as disk:
-        (tmp_path / "fill.py").write_text(FILL.format(disk=disk))
-        recipe = tmp_path / "recipe.yaml"
-        recipe.write_text(
-            f"task: text-classification\ndata: {{source: data.csv}}\nmodel: {{base: ./base}}\noutput_dir: {disk}\nname: mine\n"
-            "train: {batch_size: 8, max_steps: 6, save_every: 2, callbacks: [fill.py:Fill]}\n"
-        )
+        recipe = filling(tmp_path, disk, until=0)
         status, words = told(monkeypatch, capsys, "train", str(recipe), "--quiet")
         run = disk / "runs" / "mine"
         assert status == 2 and "Traceback" not in words and "o space left" in words, words

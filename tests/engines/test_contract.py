@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -298,6 +299,29 @@ def test_watchers_are_told_of_the_end_when_a_callback_breaks(fit: Callable[[Any]
         fit(tiny.job(tmp_path, still, tiny.rows(8), callbacks=[watcher, journal, Broken()]))
     assert watcher._seen[-1][0] == "fit_end"
     assert read_lines(tmp_path / "events.jsonl")[-1]["why"] == "ZeroDivisionError: a bug"
+
+
+@pytest.mark.parametrize("event", ["on_step_end", "on_evaluate", "on_save"])
+def test_a_callback_of_the_user_that_raises_is_named_and_what_was_trained_is_saved(
+    fit: Callable[[Any], Run], still: Path, tmp_path: Path, event: str
+) -> None:
+    own = tmp_path / "own.py"
+    own.write_text(
+        "from transformers import TrainerCallback\n\nclass Broken(TrainerCallback):\n"
+        f"    def {event}(self, args, state, control, **others):\n"
+        "        if state.global_step == 3:\n            raise ZeroDivisionError('a bug')\n"
+    )
+    options = {"epochs": 3, "evaluate_every": 3, "save_every": 3, "train_callbacks": [f"{own}:Broken"]}
+    with pytest.raises(UserError, match=rf"own\.py:Broken' raised ZeroDivisionError: a bug \(.*own\.py, line 6\) in {event}, at step 3"):
+        fit(tiny.job(tmp_path / "broken", still, tiny.rows(16), **options))
+    kept = latest(tmp_path / "broken")
+    assert kept is not None and step_of(kept) == 3
+    own.write_text(own.read_text().replace("raise ZeroDivisionError('a bug')", "pass"))
+    sys.modules.pop(next(name for name in sys.modules if name.startswith("tunewright_own_")))
+    mended = fit(tiny.job(tmp_path / "broken", still, tiny.rows(16), resume=kept, **options))
+    whole = fit(tiny.job(tmp_path / "whole", still, tiny.rows(16), **options))
+    assert mended.step == whole.step == 6
+    assert all(value.equal(tiny.weights(mended.model)[name]) for name, value in tiny.weights(whole.model).items())
 
 
 PLANS: dict[str, dict[str, Any]] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from tests import tiny
 from tests.engines.test_contract import StopAt, cut, same, steady
 from tunewright.core.errors import UserError
 from tunewright.core.folder import read_lines
+from tunewright.model.predict import Predictor
 from tunewright.train import ENGINES, engine
 from tunewright.train.callbacks.journal import Journal, RowJournal
 from tunewright.train.checkpoint import latest
@@ -141,6 +143,41 @@ def test_several_processes_stop_and_name_the_size_that_fits(still: Path, tmp_pat
         course.passes.compute(job.collate(job.pieces[:2]), lambda part: failing(job.model, part))
 
 
+@pytest.mark.parametrize("most", [8, 5, 1])
+def test_rows_that_are_answered_are_shared_out_over_more_passes(still: Path, most: int, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = tiny.rows(30)
+    task = tiny.learned(rows)
+    built, found = tiny.built(still, task, "full")
+    predictor = Predictor(built.model, found.tokenizer, task, 64, batch_size=16)
+    wanted, real, sizes = predictor.predict(rows), built.model.forward, []
+
+    def short(*parts: Any, **batch: Any) -> Any:
+        sizes.append(len(batch["input_ids"]))
+        if sizes[-1] > most:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+        return real(*parts, **batch)
+
+    built.model.forward = short
+    for one, other in zip(predictor.predict(rows), wanted, strict=True):
+        assert one["label"] == other["label"] and one["probabilities"] == pytest.approx(other["probabilities"], abs=1e-6)
+    assert sizes[0] == 16 and sizes.count(16) == 1, "a size that does not fit is tried once"
+    assert f"from here on {predictor.batch_size} at a time" in " ".join(capsys.readouterr().err.split())
+    assert predictor.batch_size == 2 ** int(math.log2(most))
+
+
+def test_a_row_that_does_not_fit_by_itself_is_told(still: Path) -> None:
+    rows = tiny.rows(3)
+    task = tiny.learned(rows)
+    built, found = tiny.built(still, task, "full")
+
+    def fails(**batch: Any) -> Any:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+
+    built.model.forward = fails
+    with pytest.raises(UserError, match=r"a row of \d+ tokens was answered.*A single row does not fit"):
+        Predictor(built.model, found.tokenizer, task, 64).predict(rows)
+
+
 LIMITED = """
 import os, resource, sys
 from pathlib import Path
@@ -151,9 +188,7 @@ from tunewright.train.callbacks.journal import Journal
 
 base, out, driver, more = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[4], int(sys.argv[5])
 some = [{**row, "text": (row["text"] + " please" * 20)[:62]} for row in tiny.rows(256)]
-# only steps are made in more passes: a look at validation rows that does not fit ends the run
-looks = {"evaluate": lambda model: {"accuracy": 0.0}}
-job = tiny.job(out, base, some, engine=driver, batch_size=128, epochs=1, callbacks=[Journal(path=out / "events.jsonl")], **looks)
+job = tiny.job(out, base, some, engine=driver, batch_size=128, epochs=1, callbacks=[Journal(path=out / "events.jsonl")])
 import torch
 torch.ones(64, 64) @ torch.ones(64, 64)  # what libraries set up at their first use
 held = next(int(line.split()[1]) * 1024 for line in open("/proc/self/status") if line.startswith("VmData"))

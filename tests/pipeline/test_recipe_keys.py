@@ -680,6 +680,14 @@ def batch_size(lab: Lab) -> None:
         assert len(order) == count and {len(batch) for batch in order} == {size}
 
 
+def batch_tokens(lab: Lab) -> None:
+    job = lab.job(**{"train.batch_tokens": 160})
+    order = job.order(0)
+    widest = [len(batch) * max(len(job.pieces[row]["input_ids"]) for row in batch) for batch in order]
+    assert max(widest) <= 160 and len({len(batch) for batch in order}) > 1
+    assert lab.story(**{"train.batch_tokens": 160}).run.step == 2 * len(order)
+
+
 def accumulate(lab: Lab) -> None:
     halves, usual = lab.job(**{"train.accumulate": 2}).order(0), lab.job().order(0)
     assert [halves[at] + halves[at + 1] for at in range(0, len(halves), 2)] == usual
@@ -924,7 +932,7 @@ def mlflow_asked(lab: Lab, **settings: Any) -> list[str]:
 
     with pytest.MonkeyPatch.context() as patch, pytest.raises(Reached):
         patch.setattr(mlflow.tracking, "MlflowClient", Client)
-        tracker(lab, "mlflow", **settings).fit_start(Run(torch.nn.Linear(1, 1)))
+        tracker(lab, "mlflow", **settings).begin(Run(torch.nn.Linear(1, 1)))
     return asked
 
 
@@ -1055,6 +1063,7 @@ CHECKS: dict[str, Callable[[Lab], None]] = {
     "train.epochs": epochs,
     "train.max_steps": train_max_steps,
     "train.batch_size": batch_size,
+    "train.batch_tokens": batch_tokens,
     "train.accumulate": accumulate,
     "train.learning_rate": learning_rate,
     "train.head_learning_rate": head_learning_rate,

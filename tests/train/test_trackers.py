@@ -18,6 +18,7 @@ from pydantic import PrivateAttr
 
 from tunewright.core.errors import MissingExtra
 from tunewright.train.callbacks import TRACKERS
+from tunewright.train.callbacks import tracker as tracker_module
 from tunewright.train.callbacks.tracker import Tracker
 from tunewright.train.run import Callback, Run, tell
 
@@ -275,10 +276,13 @@ def test_a_checkpoint_keeps_the_id_and_a_run_that_goes_on_gets_it_back(tmp_path:
 
         _told: list[str] = PrivateAttr(default_factory=list)
 
-        def fit_start(self, run: Run) -> None:
+        def begin(self, run: Run) -> None:
             self._id = self._id or f"run {next(numbers)}"
 
         def log(self, step: int, values: dict[str, float]) -> None:
+            self._told.append(self._id)
+
+        def end(self, run: Run) -> None:
             self._told.append(self._id)
 
     class Stop(Callback):
@@ -291,3 +295,43 @@ def test_a_checkpoint_keeps_the_id_and_a_run_that_goes_on_gets_it_back(tmp_path:
         job = tiny.job(tmp_path / "checkpoints", base, tiny.rows(8), batch_size=4, max_steps=2, callbacks=[tracker, Stop()], save_every=1)
         fit(tiny.without(job, resume=latest(resume) if resume else None))
     assert trackers[1].state() == {"id": "run 7"} and set(trackers[1]._told) == {"run 7"}
+
+
+def test_a_server_that_is_down_holds_nothing_up_and_gets_all_when_it_is_there_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(tracker_module, "AGAIN_S", 0.0)
+    place = tmp_path / "not there yet"
+    place.write_text("a file where a folder should be")
+    database = f"sqlite:///{place / 'mlflow.db'}"
+    tracker = TRACKERS.build({"name": "mlflow", "uri": database})
+    tracker.describe("tickets-1", str(tmp_path), SETTINGS)
+    run = Run(torch.nn.Linear(1, 1), total_steps=4)
+    tell([tracker], "fit_start", run)
+    run.step, run.loss, run.grad_norm = 1, 0.5, float("inf")
+    tell([tracker], "step_end", run)
+    kept = json.loads(json.dumps(tracker.state(), allow_nan=False))
+    assert kept["id"] == "" and [step for step, _ in kept["unsent"]] == [1]
+
+    later = TRACKERS.build({"name": "mlflow", "uri": database})  # the run was stopped there, and goes on
+    later.describe("tickets-1", str(tmp_path), SETTINGS)
+    later.restore(kept)
+    tell([later], "fit_start", run)
+    place.unlink()
+    run.step, run.loss = 2, 0.25
+    tell([later], "step_end", run)
+    tell([later], "fit_end", run)
+    client, found = mlflow_run(database)
+    assert [(one.step, one.value) for one in client.get_metric_history(found.info.run_id, "train/loss")] == [(1, 0.5), (2, 0.25)]
+    assert found.info.status == "FINISHED" and found.data.params["train.epochs"] == "3"
+    told = " ".join(capsys.readouterr().err.split())
+    assert told.count("MLflow cannot be told") == 2 and "training goes on" in told, "once for each part of the run"
+    assert told.count("MLflow can be told again") == 1
+
+
+def test_what_a_server_never_took_is_told_at_the_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "never").write_text("a file where a folder should be")
+    tracker = TRACKERS.build({"name": "mlflow", "uri": f"sqlite:///{tmp_path / 'never' / 'mlflow.db'}"})
+    story(tracker, tmp_path)
+    told = " ".join(capsys.readouterr().err.split())
+    assert "MLflow was not told of 3 steps and looks: all stand in" in told and told.count("cannot be told") == 1

@@ -115,6 +115,11 @@ EFFECTS: list[tuple[str, dict[str, Any], Check]] = [
     ("max_steps", {"max_steps": 14}, lambda new, old: new.steps == 14),
     ("batch_size", {"batch_size": 8}, lambda new, old: set(new.sizes) == {8} and set(old.sizes) == {4} and new.steps == 6),
     (
+        "batch_tokens",
+        {"batch_tokens": 200},
+        lambda new, old: max(size * width for size, width in zip(new.sizes, new.widths, strict=True)) <= 200 and len(set(new.sizes)) > 2,
+    ),
+    (
         "accumulate",
         {"accumulate": 2, "optimizer": {"name": "adamw", "epsilon": 1e-3}},
         lambda new, old: set(new.sizes) == {2} and new.steps == old.steps,

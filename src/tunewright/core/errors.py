@@ -131,6 +131,13 @@ def first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
 
 
+def memory_failed(error: Exception) -> bool:
+    """Whether an error says that there is no memory left, on whatever device."""
+    from accelerate.utils.memory import should_reduce_batch_size
+
+    return isinstance(error, MemoryError) or should_reduce_batch_size(error)
+
+
 def short(value: object) -> str:
     """A value as Python writes it, up to 80 characters."""
     text = repr(value)

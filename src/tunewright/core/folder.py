@@ -177,6 +177,46 @@ def _lock(folder: Path) -> int:
         raise UserError(f"{folder} cannot be locked ({error.strerror or error})", "", "Choose another place with output_dir") from error
 
 
+class Lines:
+    """A journal that is kept open. A line is added whole; where the disk is full it is kept, and added with the next one that has room.
+
+    Args:
+        path: of the file, which is made where it is not there.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._waiting = path, b""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = path.open("ab", buffering=0)
+
+    def add(self, value: Any, lasting: bool = False) -> None:
+        """Add one JSON line.
+
+        Args:
+            value: of the line.
+            lasting: whether it is flushed to the disk, so that a power cut does not take it.
+
+        Raises:
+            UserError: the file cannot be written, for another reason than a full disk.
+        """
+        self._waiting += json.dumps(value, ensure_ascii=False, allow_nan=False).encode("utf-8", "surrogatepass") + b"\n"
+        with suppress(DiskFull), writable(self._path):
+            end, rest = os.fstat(self._file.fileno()).st_size, memoryview(self._waiting)
+            try:
+                while rest:
+                    rest = rest[self._file.write(rest) :]
+                if lasting:
+                    os.fsync(self._file.fileno())
+            except OSError:
+                self._file.truncate(end)
+                raise
+            self._waiting = b""
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._file.close()
+
+
 def append_line(path: Path, value: Any) -> None:
     """Add one JSON line to a journal and flush it to the disk.
 

@@ -36,6 +36,31 @@ def batches(lengths: Sequence[int], step_rows: int, micro_rows: int, seed: int, 
     return order
 
 
+def batches_by_tokens(lengths: Sequence[int], step_tokens: int, parts: int, seed: int) -> Order:
+    """An order of micro-batches that hold as many tokens each, not as many rows: rows of like length, always in as many micro-batches.
+
+    Args:
+        lengths: tokens of each row.
+        step_tokens: tokens of an optimizer step at most, padding included; a row that is longer than its part of it stands alone.
+        parts: micro-batches of a step.
+        seed: of the run.
+
+    Returns:
+        As ``batches``; the last step of an epoch may have fewer micro-batches.
+    """
+    measured = np.asarray(lengths)
+
+    def order(epoch: int) -> list[list[int]]:
+        rng = array_generator(seed, "order", epoch)
+        rows = rng.permutation(len(measured))  # rows of one length change places; where a micro-batch ends, lengths alone decide
+        micro = [rows[batch].tolist() for batch in by_length(measured[rows].tolist(), max(1, step_tokens // parts))]
+        steps = [micro[start : start + parts] for start in range(0, len(micro), parts)]
+        rest = [steps.pop()] if len(steps[-1]) < parts else []
+        return [batch for step in [*(steps[index] for index in rng.permutation(len(steps))), *rest] for batch in step]
+
+    return order
+
+
 def by_length(lengths: Sequence[int], tokens: int) -> list[list[int]]:
     """Indices of rows of like length, the longest first, in batches of at most ``tokens`` tokens with their padding, or of one row."""
     order = sorted(range(len(lengths)), key=lambda row: -lengths[row])

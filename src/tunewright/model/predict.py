@@ -9,8 +9,9 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tunewright.core.errors import UserError
+from tunewright.core.errors import UserError, first_line, memory_failed
 from tunewright.core.folder import read_json
+from tunewright.core.log import say
 from tunewright.core.schema import Row
 from tunewright.model.build import BASE, SPECIALIST
 from tunewright.model.methods import METHODS
@@ -172,13 +173,40 @@ class Predictor:
         try:
             with torch.inference_mode():
                 for indices in self._batches(by_length, pieces, device.type):
-                    inputs = [{name: value for name, value in pieces[index].items() if name != "labels"} for index in indices]
-                    batch = {name: values.to(device) for name, values in self._collate(inputs).items()}
-                    for index, one in zip(indices, self.task.infer(self.model, batch), strict=True):
+                    for index, one in zip(indices, self._passes([pieces[index] for index in indices], device), strict=True):
                         found[index] = one
         finally:
             self.model.train(was_training)
         return found
+
+    def _passes(self, pieces: Sequence[Mapping[str, Any]], device: Any) -> list[Any]:
+        """What the task infers for a batch; where memory fails, for each half of it by itself, and batches are half as large from then on.
+
+        Raises:
+            UserError: not even one piece fits.
+        """
+        inputs = [{name: value for name, value in piece.items() if name != "labels"} for piece in pieces]
+        try:
+            batch = {name: values.to(device) for name, values in self._collate(inputs).items()}
+            return list(self.task.infer(self.model, batch))
+        except (RuntimeError, MemoryError) as error:
+            if not memory_failed(error):
+                raise
+            failed = first_line(error)
+        width, half = len(pieces[-1]["input_ids"]), len(pieces) // 2
+        if not half:
+            raise UserError(
+                f"memory failed when a row of {width} tokens was answered: {failed}",
+                "A single row does not fit",
+                "Lower model.max_tokens, or take a smaller model.base",
+            )
+        from accelerate.utils.memory import clear_device_cache
+
+        clear_device_cache(garbage_collection=True)
+        if half < self.batch_size:
+            self.batch_size = half
+            say(f"Memory failed when {len(pieces)} rows of {width} tokens were answered: from here on {half} at a time")
+        return [*self._passes(pieces[:half], device), *self._passes(pieces[half:], device)]
 
 
 def _model(folder: Path, task: Task, pooling: str) -> nn.Module:

@@ -74,7 +74,7 @@ def look_at_model(recipe: Recipe, where: Path, data: Audit | Dataset, found: Fou
         cuts = _truncation(plan, data)
     say("Timing some steps on throwaway weights")
     estimated = estimate(plan)
-    reasons = dict(plan.reasons)
+    reasons, tokens = dict(plan.reasons), plan.recipe.train.batch_tokens
     settings = {
         "max_tokens": plan.recipe.model.max_tokens,
         "pooling": plan.recipe.model.pooling,
@@ -82,7 +82,7 @@ def look_at_model(recipe: Recipe, where: Path, data: Audit | Dataset, found: Fou
         "learning_rate": plan.recipe.train.learning_rate,
         "precision": plan.recipe.train.precision,
         "best_by": plan.recipe.train.best_by,
-        "batch_size": plan.recipe.train.batch_size,
+        **({"batch_size": plan.recipe.train.batch_size} if tokens is None else {"batch_tokens": tokens}),
         "epochs": plan.recipe.train.epochs,
     }
     return {

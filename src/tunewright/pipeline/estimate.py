@@ -27,7 +27,7 @@ from tunewright.model.size import (
 )
 from tunewright.pipeline.frozen import frozen_states, plan_bytes
 from tunewright.pipeline.job import job_of, scorer
-from tunewright.pipeline.plan import Plan
+from tunewright.pipeline.plan import Plan, order_of
 from tunewright.pipeline.room import needed_bytes
 from tunewright.pipeline.trial import Enough, try_steps
 from tunewright.train.run import Callback, Run
@@ -154,12 +154,9 @@ def _seconds(plan: Plan, size: Size, costs: Any, watch: _Watch, trial: tuple[flo
 
 def _steps(plan: Plan) -> tuple[list[list[list[int]]], Any]:
     """The steps of the first epoch, each a list of micro-batches, and what they cost; a last step with fewer of them left out."""
-    from tunewright.data.batch import batches
-
-    train, lengths = plan.recipe.train, plan.train[1].lengths
-    micro = batches(lengths, train.batch_size, train.batch_size // train.accumulate, plan.recipe.seed, train.bucket)(0)
-    steps = [micro[start : start + train.accumulate] for start in range(0, len(micro), train.accumulate)]
-    return steps, step_costs(steps, lengths)
+    micro, together = order_of(plan)(0), plan.recipe.train.accumulate
+    steps = [micro[start : start + together] for start in range(0, len(micro), together)]
+    return steps, step_costs(steps, plan.train[1].lengths)
 
 
 class _Watch(Callback):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tunewright.core.chance import seed_for
 from tunewright.core.errors import BadConfig, Problem, hint
 from tunewright.pipeline.guarding import guarded
-from tunewright.pipeline.plan import Plan, micro_rows
+from tunewright.pipeline.plan import Plan, order_of
 from tunewright.pipeline.resolve import flat
 from tunewright.pipeline.stream import FOLDER, steps_of
 
@@ -67,18 +67,15 @@ def job_of(
         frozen: the cache of frozen layers.
         stream: where it is written down what became of a stream; left out, in the run's folder.
     """
-    from tunewright.data.batch import batches
     from tunewright.metrics.classes import higher_is_better
     from tunewright.train.run import Job, compose
 
     recipe, train, criterion = plan.recipe, plan.recipe.train, plan.recipe.criterion
     assert criterion is not None and train.best_by is not None
-    lengths = plan.train[1].lengths
-    order = batches(lengths, train.batch_size, micro_rows(train), recipe.seed, train.bucket)
     return Job(
         model=built.model,
         pieces=frozen.train.pieces if frozen else plan.train[1].pieces,
-        order=order,
+        order=order_of(plan),
         collate=frozen.train.collate if frozen else recipe.task.collate(plan.base.tokenizer),
         loss_fn=compose(recipe.task.forward, criterion),
         count=lambda batch: criterion.count(batch["labels"]),

@@ -10,6 +10,7 @@ from tunewright.core import launch
 
 if TYPE_CHECKING:
     from tunewright.core.schema import Row
+    from tunewright.data.batch import Order
     from tunewright.data.dataset import Dataset
     from tunewright.data.encode import EncodedRows
     from tunewright.model.base import Base
@@ -39,5 +40,15 @@ class Plan:
 
 
 def micro_rows(train: TrainSettings) -> int:
-    """Rows of a forward pass."""
+    """Rows of a forward pass, where a step is counted in rows."""
     return train.batch_size // (train.accumulate * launch.count())
+
+
+def order_of(plan: Plan) -> Order:
+    """The order of the training rows, epoch by epoch."""
+    from tunewright.data.batch import batches, batches_by_tokens
+
+    lengths, train, seed = plan.train[1].lengths, plan.recipe.train, plan.recipe.seed
+    if train.batch_tokens is not None:
+        return batches_by_tokens(lengths, train.batch_tokens, train.accumulate * launch.count(), seed)
+    return batches(lengths, train.batch_size, micro_rows(train), seed, train.bucket)

@@ -94,6 +94,10 @@ class Recipe(Config):
             raise ValueError("data.streaming: the rules of a stream know labels and numbers, not places in a text: leave it out")
         if self.train.precision == "bf16" and self.model.precision == "float16":
             raise ValueError("train.precision: bf16 does not go with weights in float16: leave model.precision at float32")
+        if self.data.streaming and self.train.batch_tokens is not None:
+            raise ValueError(
+                "train.batch_tokens: a stream counts rows, because nobody knows how long those to come are: set train.batch_size"
+            )
         ahead = [name for name in self.train.arguments if name.startswith("dataloader_")]
         if self.data.streaming and ahead:
             raise ValueError(f"train.arguments: {ahead[0]} does nothing for a stream: data.streaming.workers encode its rows ahead")

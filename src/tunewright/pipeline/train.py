@@ -78,11 +78,11 @@ def resume(run: Path) -> Path:
 
 
 def _begin_and_train(recipe: Recipe, where: Path, stem: str, command: str, overwrite: bool) -> Path:
-    from tunewright.model.device import give_back
+    from tunewright.model.device import apart, give_back
 
     runs.may_claim(recipe, overwrite)
     found = find_all(recipe, where)  # before the first row is read: preparing the data may take hours
-    plan = make_plan(recipe, where, prepare(recipe, where, locked=True), found)
+    plan = make_plan(recipe, where, apart(lambda: prepare(recipe, where, locked=True)), found)
     make_sure(plan, overwrite)
     ready = _ready(plan)
     ready.scores(ready.built.model)  # a score by that name, and metrics of the user's own, fail here: no run is begun, no epoch is lost
@@ -194,7 +194,7 @@ def _fit_and_save(run: Path, plan: Plan, ready: Ready, checkpoint: Path | None) 
     say(size.line)
     if built.targets:
         say(f"{METHODS.name_of(recipe.method)} works on {', '.join(built.targets)}")
-    with _room_can_be_made(run):
+    with _can_be_mended(run):
         together().tell({"run": str(run.resolve()), "checkpoint": checkpoint and str(checkpoint.resolve())})
         with together().grouped():
             done = engine(recipe.train.engine)(job_of(run, plan, built, ready.scores, checkpoint, frozen=ready.frozen))
@@ -213,14 +213,21 @@ def _fit_and_save(run: Path, plan: Plan, ready: Ready, checkpoint: Path | None) 
 
 
 @contextmanager
-def _room_can_be_made(run: Path) -> Iterator[None]:
-    """Say of a disk that fills up while a run is trained how the run goes on."""
+def _can_be_mended(run: Path) -> Iterator[None]:
+    """Say of what ended a training from outside how the run goes on: a disk that is full, a callback of the user that raised."""
+    from tunewright.train.callbacks.guests import CallbackBroke
+
+    go_on = f"then go on with: tunewright train --resume {run}"
     try:
         yield
     except DiskFull as error:
         if not runs.was_trained(run):
             raise
-        raise DiskFull(error.found, "", f"Make room there, then go on with: tunewright train --resume {run}") from error
+        raise DiskFull(error.found, "", f"Make room there, {go_on}") from error
+    except CallbackBroke as error:
+        if not runs.was_trained(run):
+            raise
+        raise CallbackBroke(error.found, "All that was trained until then is saved", f"Mend it, {go_on}") from error
 
 
 STOPPED: dict[str, type[UserError]] = {"interrupted": Interrupted, "terminated": Terminated}

@@ -194,7 +194,7 @@ def sizes(recipe: Recipe, where: Path, largest: int = LARGEST) -> dict[str, Any]
         while failed is None and rows <= min(largest, len(lengths)) and not _no_gain(tried):
             say(f"Passes over {rows} row(s)")
             paces, memory = _Paces(), Watch()
-            trial.fit({"batch_size": rows, "accumulate": 1, "max_steps": TIMED}, paces, [longest[:rows]] * TIMED)
+            trial.fit({"batch_size": rows, "batch_tokens": None, "accumulate": 1, "max_steps": TIMED}, paces, [longest[:rows]] * TIMED)
             memory.end()
             if paces.failed:
                 failed = rows

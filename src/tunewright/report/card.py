@@ -41,6 +41,7 @@ MAIN_SETTINGS = (
     "epochs",
     "max_steps",
     "batch_size",
+    "batch_tokens",
     "learning_rate",
     "accumulate",
     "precision",

@@ -13,9 +13,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from tunewright.core.errors import UserError
+from tunewright.core.errors import DiskFull, UserError
 from tunewright.core.folder import clear_halves
-from tunewright.train.callbacks.guests import exported, put_exported_back, wants_logs
+from tunewright.core.log import say
+from tunewright.train.callbacks.guests import CallbackBroke, careful, exported, put_exported_back, wants_logs
 from tunewright.train.callbacks.signals import WORDS
 from tunewright.train.chance_state import chance_state, put_chance_back
 from tunewright.train.checkpoint import (
@@ -42,6 +43,9 @@ from tunewright.train.share import EMPTY
 COUNTERS = ("step", "total_steps", "epoch", "loss", "learning_rate", "grad_norm", "tokens", "seconds", "stop")
 KEPT_OF_A_RUN = (*COUNTERS, "rate_factor", "pass_cells", "scores", "best_step", "best_score")
 """What a run that goes on must know of what it did before."""
+ROOM_MINUTES = 10.0
+"""How long a run that has come to its end waits for room on a full disk."""
+LOOK_FOR_ROOM_S = 5.0
 MAY_CHANGE = {"save_every", "save_total_limit", "save_minutes", "stop_after_minutes"}
 """Keys of ``train`` that a run may go on with another value of: they decide when it saves and ends, and nothing that it computes."""
 
@@ -66,7 +70,9 @@ class Course:
         """Where a stream goes on, asked when a checkpoint is written."""
         self.resumed_position: Any = None
         """What ``position`` gave when the checkpoint was written from which the run goes on."""
-        self.guests = [guest.make() for guest in job.settings.callbacks]
+        self.broken: list[CallbackBroke] = []
+        """Errors of callbacks that the recipe names: the run ends with the first of them, after a checkpoint."""
+        self.guests = [careful(guest.make(), guest, self.broken) for guest in job.settings.callbacks]
         """Callbacks of Transformers that the recipe names."""
         self.logs = wants_logs(self.guests)
         """Whether one of them hears of losses."""
@@ -76,6 +82,7 @@ class Course:
         self._epoch: tuple[int, Sequence[Sequence[int]]] = (-1, ())
         self._items: Tensor | float = 0.0
         self._started = self._since = 0.0
+        self._saved_best: tuple[int | None, float | None] = None, None
 
     @contextmanager
     def told(self) -> Iterator[None]:
@@ -84,6 +91,8 @@ class Course:
         try:
             with quick_dropout():
                 yield
+            if self.broken:
+                raise self.broken[0]
         except BaseException as error:
             self.run.failed, self.run.stop = True, error.found if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
             for callback in self.watchers:
@@ -206,16 +215,49 @@ class Course:
         self._since += time.monotonic() - begun
 
     def save(self, parts: Parts, more: Callable[[Path], None] = lambda half: None) -> None:
-        """Write a checkpoint after this step, with the streams of randomness of every process."""
-        run, job, begun = self.run, self.job, time.monotonic()
-        run.save = False
+        """Write a checkpoint after this step, with the streams of randomness of every process.
+
+        Where the disk is full, training goes on without it; the last one of a run is waited for.
+
+        Raises:
+            DiskFull: there was no room for the last one, for ``ROOM_MINUTES``; or none, and the run was asked to end at once.
+        """
+        run, begun, last = self.run, time.monotonic(), self.run.step >= self.run.total_steps or bool(self.run.stop)
+        run.save, wait_until = False, begun + (0 if run.stop in WORDS.values() else 60 * ROOM_MINUTES)
         chance = self.processes.gathered(chance_state(self._device))
-        if self.processes.first:
-            write(job.folder / f"checkpoint-{run.step}", parts, chance, self._progress(), more)
-            prune(job.folder, job.settings.save_total_limit, run.best_step)
-            tell(self.watchers, "saved", run)
-        self.processes.wait()
+        while full := self.processes.agreed(self._written(parts, chance, more) if self.processes.first else ""):
+            if not last:
+                break
+            if self.processes.agreed(time.monotonic() >= wait_until):
+                raise DiskFull(full, "", "Make room there, and go on from the checkpoint before")
+            if self.processes.first:
+                say(f"{full}: waiting for room, for {ROOM_MINUTES:g} minutes at most, to save what was trained last")
+            time.sleep(LOOK_FOR_ROOM_S)
+        if full:
+            self._left_unsaved(full)
+        else:
+            self._saved_best = run.best_step, run.best_score
         self._since += time.monotonic() - begun
+
+    def _written(self, parts: Parts, chance: list[dict[str, Any]], more: Callable[[Path], None]) -> str:
+        """Write a checkpoint; why there was no room for it, or nothing."""
+        run, job = self.run, self.job
+        try:
+            write(job.folder / f"checkpoint-{run.step}", parts, chance, self._progress(), more)
+        except DiskFull as error:
+            return error.found
+        prune(job.folder, job.settings.save_total_limit, run.best_step)
+        tell(self.watchers, "saved", run)
+        return ""
+
+    def _left_unsaved(self, why: str) -> None:
+        """Go on without the checkpoint of this step; the best one is the best of those that were saved."""
+        run = self.run
+        lost = f" Step {run.step} had the best score so far, and is not the best any more" if run.best_step == run.step else ""
+        run.unsaved, (run.best_step, run.best_score) = why, self._saved_best
+        if self.processes.first:
+            say(f"The checkpoint of step {run.step} was not written: {why}. Training goes on, and the next is written in its turn.{lost}")
+        tell(self.watchers, "unsaved", run)
 
     def take_over(self, checkpoint: Path) -> bool:
         """Give the model, the counters and the callbacks what a checkpoint keeps of them.
@@ -232,6 +274,7 @@ class Course:
         for name in KEPT_OF_A_RUN:
             setattr(run, name, kept[name])
         run.loss, run.grad_norm = (math.nan if value is None else value for value in (run.loss, run.grad_norm))
+        self._saved_best = run.best_step, run.best_score
         run.resumed_at, self.resumed_position = run.step, kept["stream"]
         for guest, state in zip(self.guests, kept.get("guests", ()), strict=True):
             put_exported_back(guest, state)
@@ -257,7 +300,7 @@ class Course:
     def _progress(self) -> dict[str, Any]:
         run = self.run
         plain = {name: in_json(getattr(run, name)) for name in ("scores", "best_score", "loss", "grad_norm")}
-        asked = {"stop": ""} if run.stop in WORDS.values() else {}  # of that process alone
+        asked = {"stop": ""} if self.broken or run.stop in WORDS.values() else {}  # of this process alone
         kept = {name: getattr(run, name) for name in KEPT_OF_A_RUN} | plain | asked
         guests = {"guests": [exported(guest) for guest in self.guests]} if self.guests else {}
         own = {"callbacks": self._states(), "guards": self.guards.states(), **guests}

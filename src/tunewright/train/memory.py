@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
-from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
+from accelerate.utils.memory import clear_device_cache
 from torch import Tensor
 
-from tunewright.core.errors import UserError
+from tunewright.core.errors import UserError, memory_failed
 from tunewright.core.log import say
 from tunewright.train.chance_state import chance_state, put_chance_back
 from tunewright.train.processes import Processes
@@ -138,11 +138,6 @@ class Passes:
             self._give_up()
         self._give_up()
         put_chance_back(chance, self._device)
-
-
-def memory_failed(error: Exception) -> bool:
-    """Whether an error says that there is no memory left, on whatever device."""
-    return isinstance(error, MemoryError) or should_reduce_batch_size(error)
 
 
 def _shape(batch: Mapping[str, Any]) -> tuple[int, int]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Batch = Mapping[str, "Tensor"]
 Piece = Mapping[str, Any]
-Event = Literal["fit_start", "sighted", "split", "step_end", "evaluated", "saved", "fit_end"]
+Event = Literal["fit_start", "sighted", "split", "step_end", "evaluated", "saved", "unsaved", "fit_end"]
 
 
 class Loss(NamedTuple):
@@ -131,6 +131,8 @@ class Run:
     """Whether the validation rows shall be looked at after this step."""
     save: bool = False
     """Whether a checkpoint shall be written after this step, and after its evaluation."""
+    unsaved: str = ""
+    """Why the last checkpoint that was due could not be written; empty where it was."""
     failed: bool = False
     """Whether an error ended the run."""
 
@@ -162,6 +164,9 @@ class Callback(Config):
 
     def saved(self, run: Run) -> None:
         """After a checkpoint stands on the disk."""
+
+    def unsaved(self, run: Run) -> None:
+        """After a checkpoint could not be written (``run.unsaved``); training goes on."""
 
     def fit_end(self, run: Run) -> None:
         """After the last step, also when the run was stopped."""

@@ -31,6 +31,9 @@ class TrainSettings(Config):
     """Optimizer steps after which to end, whatever ``epochs`` says."""
     batch_size: int = Field(32, ge=1)
     """Rows per optimizer step, over all processes; where long rows are cut into windows (token-classification), windows."""
+    batch_tokens: int | None = Field(None, ge=1)
+    """Tokens of an optimizer step at most, padding included, over all processes, in the place of ``batch_size``: few rows where they are
+    long, many where they are short."""
     accumulate: int = Field(1, ge=1)
     """Micro-batches per optimizer step: the same result with less memory."""
     learning_rate: float | Literal["auto"] = Field("auto")
@@ -115,7 +118,9 @@ class TrainSettings(Config):
 
     @model_validator(mode="after")
     def _whole_micro_batches(self) -> Self:
-        if self.batch_size % self.accumulate:
+        if self.batch_tokens is not None and not self.bucket:
+            raise ValueError("batch_tokens fills steps with rows of like length, and bucket is false: leave one of them out")
+        if self.batch_tokens is None and self.batch_size % self.accumulate:
             raise ValueError(
                 f"batch_size {self.batch_size} cannot be shared out over accumulate {self.accumulate} micro-batches: "
                 "choose numbers that divide"

@@ -22,11 +22,13 @@ EMPTY = "_empty"
 
 
 def micro_rows(settings: TrainSettings, processes: int) -> int:
-    """Rows of a micro-batch.
+    """Rows of a micro-batch; 1 where tokens are counted in their place.
 
     Raises:
         UserError: the rows of a step cannot be shared out evenly.
     """
+    if settings.batch_tokens is not None:
+        return 1
     micro, rest = divmod(settings.batch_size, settings.accumulate * processes)
     if rest or not micro:
         raise UserError(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import PrivateAttr
 
 from tunewright.core.errors import UserError
+from tunewright.core.own_code import quoted
 from tunewright.train.checkpoint import plain_state
 from tunewright.train.imported import Imported, OpenRegistry
 from tunewright.train.run import Callback, Run
@@ -20,6 +21,9 @@ WANTED = f"{KEY} takes package.module:Class or file.py:Class of a transformers.T
 ASKED = "a callback of train.callbacks asked for the end"
 GIVEN = ("on_init_end", "on_train_begin", "on_step_end", "on_log", "on_evaluate", "on_save", "on_train_end")
 """The events that the loop engine has."""
+
+OUTSIDE = ("on_init_end", "on_train_begin", "on_train_end")
+"""Events before the first step and after the last one."""
 
 
 class Guest(Imported):
@@ -55,6 +59,42 @@ class Guest(Imported):
 
 
 GUESTS: OpenRegistry[Guest] = OpenRegistry("callback of Transformers", {}, f"{__name__}:Guest")
+
+
+class CallbackBroke(UserError):
+    """A callback of the user raised; what was trained until then is saved."""
+
+
+def careful(guest: TrainerCallback, named: Guest, broken: list[CallbackBroke]) -> TrainerCallback:
+    """The same callback, whose errors end the run after the step at hand, with a checkpoint.
+
+    Args:
+        guest: as it was made; its methods are wrapped.
+        named: what the recipe says of it.
+        broken: where an error goes that was met after the first step began.
+
+    Raises:
+        CallbackBroke: from the callback, where nothing is trained that could be saved.
+    """
+
+    def wrapped(event: str, method: Any) -> Any:
+        def call(args: Any, state: Any, control: Any, **more: Any) -> Any:
+            try:
+                return method(args, state, control, **more)
+            except Exception as error:
+                found = CallbackBroke(f"{KEY}: {named.place!r} raised {quoted(error, '')} in {event}, at step {state.global_step}")
+                if event in OUTSIDE:
+                    raise found from error
+                found.__cause__ = error
+                broken.append(found)
+                control.should_training_stop = True
+                return control
+
+        return call
+
+    for event in _events(guest):
+        setattr(guest, event, wrapped(event, getattr(guest, event)))
+    return guest
 
 
 class Hosted(Callback):

@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from pydantic import PrivateAttr
 
-from tunewright.core.folder import append_line, read_lines, write_text
+from tunewright.core.folder import Lines, read_lines, write_text
 from tunewright.train.run import Callback, Run, in_json
 
 
@@ -15,21 +15,24 @@ class StepLines(Callback):
 
     path: Path
 
-    _stream: IO[str] | None = PrivateAttr(None)
+    _lines: Lines | None = PrivateAttr(None)
 
     def fit_start(self, run: Run) -> None:
         kept = [line for line in read_lines(self.path) if run.resumed_at and line.get("step", 0) <= run.resumed_at]
         write_text(self.path, "".join(json.dumps(line) + "\n" for line in kept))
-        self._stream = self.path.open("a", encoding="utf-8")
+        self._lines = Lines(self.path)
 
     def step_end(self, run: Run) -> None:
-        assert self._stream is not None
-        self._stream.write(json.dumps(in_json(self.line(run)), allow_nan=False) + "\n")
-        self._stream.flush()
+        self._add(in_json(self.line(run)))
 
     def fit_end(self, run: Run) -> None:
-        if self._stream is not None:
-            self._stream.close()
+        if self._lines is not None:
+            self._lines.close()
+            self._lines = None
+
+    def _add(self, line: dict[str, Any], lasting: bool = False) -> None:
+        if self._lines is not None:  # an error before the first step ends a run that has no journal yet
+            self._lines.add(line, lasting)
 
     def state(self) -> dict[str, Any]:
         """Nothing: what it must know stands in its file."""
@@ -51,10 +54,10 @@ class Journal(StepLines):
     def sighted(self, run: Run) -> None:
         for one in run.sighted:
             line = {"event": "guard", **one._asdict(), "rows": list(one.rows), "seconds": round(run.seconds, 3)}
-            append_line(self.path, line)
+            self._add(line, lasting=True)
 
     def split(self, run: Run) -> None:
-        append_line(self.path, {"event": "split", "step": run.step + 1, "cells": run.pass_cells, "seconds": round(run.seconds, 3)})
+        self._add({"event": "split", "step": run.step + 1, "cells": run.pass_cells, "seconds": round(run.seconds, 3)}, lasting=True)
 
     def line(self, run: Run) -> dict[str, Any]:
         """Loss, rate, gradient, tokens, time and memory of a step."""
@@ -78,12 +81,15 @@ class Journal(StepLines):
     def saved(self, run: Run) -> None:
         self._event("saved", run)
 
+    def unsaved(self, run: Run) -> None:
+        self._event("unsaved", run, why=run.unsaved)
+
     def fit_end(self, run: Run) -> None:
         self._event("stopped" if run.stop else "finished", run, **({"why": run.stop} if run.stop else {}))
         super().fit_end(run)
 
     def _event(self, event: str, run: Run, **more: Any) -> None:
-        append_line(self.path, {"event": event, "step": run.step, "seconds": round(run.seconds, 3), **more})
+        self._add({"event": event, "step": run.step, "seconds": round(run.seconds, 3), **more}, lasting=True)
 
 
 class RowJournal(StepLines):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -21,24 +22,32 @@ class MLflow(Tracker):
     """The experiment that the run belongs to."""
 
     _client: Any = PrivateAttr(None)
+    _described: bool = PrivateAttr(True)
+    """Whether the service has the settings."""
 
     def check(self) -> None:
         if not all(map(find_spec, ("mlflow", "sqlalchemy", "alembic"))):
             raise MissingExtra("The tracker mlflow", "track")
 
-    def fit_start(self, run: Run) -> None:
+    def begin(self, run: Run) -> None:
         from mlflow.tracking import MlflowClient
 
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")  # or a server that is down holds each step up for minutes
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
         uri = self.uri or f"sqlite:///{Path(self._folder).resolve() / 'mlflow.db'}"
         self._client = MlflowClient(tracking_uri=uri)
         if not self._goes_on():
-            self._begin()
+            self._create()
+        if not self._described:
+            for name, value in self._settings.items():
+                self._client.log_param(self._id, name, str(value)[:500])
+            self._described = True
 
     def log(self, step: int, values: dict[str, float]) -> None:
         for name, value in values.items():
             self._client.log_metric(self._id, _allowed(name), value, step=step)
 
-    def fit_end(self, run: Run) -> None:
+    def end(self, run: Run) -> None:
         self._client.set_terminated(self._id, status="FAILED" if run.failed else "KILLED" if run.stop in WORDS.values() else "FINISHED")
 
     def _goes_on(self) -> bool:
@@ -49,16 +58,16 @@ class MLflow(Tracker):
             return False
         try:
             self._client.update_run(self._id, status="RUNNING")
-        except MlflowException:
+        except MlflowException as error:
+            if error.error_code == "INTERNAL_ERROR":  # the server cannot be reached: no word on the run
+                raise
             return False
         return True
 
-    def _begin(self) -> None:
+    def _create(self) -> None:
         found = self._client.get_experiment_by_name(self.experiment)
         experiment = found.experiment_id if found else self._client.create_experiment(self.experiment)
-        self._id = self._client.create_run(experiment, run_name=self._run_name).info.run_id
-        for name, value in self._settings.items():
-            self._client.log_param(self._id, name, str(value)[:500])
+        self._id, self._described = self._client.create_run(experiment, run_name=self._run_name).info.run_id, False
 
 
 def _allowed(name: str) -> str:

@@ -23,7 +23,7 @@ class TensorBoard(Tracker):
         if not find_spec("tensorboard"):
             raise MissingExtra("The tracker tensorboard", "track")
 
-    def fit_start(self, run: Run) -> None:
+    def begin(self, run: Run) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
         self._writer = SummaryWriter(
@@ -35,5 +35,5 @@ class TensorBoard(Tracker):
         for name, value in values.items():
             self._writer.add_scalar(name, value, step)
 
-    def fit_end(self, run: Run) -> None:
+    def end(self, run: Run) -> None:
         self._writer.close()

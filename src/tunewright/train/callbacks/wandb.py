@@ -24,7 +24,7 @@ class WandB(Tracker):
         if not find_spec("wandb"):
             raise MissingExtra("The tracker wandb", "wandb")
 
-    def fit_start(self, run: Run) -> None:
+    def begin(self, run: Run) -> None:
         import wandb
 
         self._run = wandb.init(
@@ -42,5 +42,5 @@ class WandB(Tracker):
     def log(self, step: int, values: dict[str, float]) -> None:
         self._run.log(values, step=step)
 
-    def fit_end(self, run: Run) -> None:
+    def end(self, run: Run) -> None:
         self._run.finish(exit_code=int(run.failed))
