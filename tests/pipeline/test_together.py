@@ -20,25 +20,28 @@ from safetensors.torch import load_file
 from tests import tiny
 from tunewright.core.errors import UserError
 from tunewright.core.folder import read_json, read_lines
-from tunewright.pipeline.train import resume
+from tunewright.pipeline.recipe import read
+from tunewright.pipeline.run import run
+from tunewright.pipeline.train import resume, train
 
 pytestmark = pytest.mark.slow
 
 ALONE = [sys.executable, "-m", "tunewright"]
 TWO = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "tunewright"]
 QUIET = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE", "HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": ""}
-RECIPE: dict[str, Any] = {
-    "task": "text-classification",
-    "data": {"source": "t.csv"},
-    "model": {"base": "base", "max_tokens": 32},
-    "train": {"epochs": 3, "batch_size": 8, "precision": "fp32", "save_every": 5, "optimizer": {"name": "adamw", "epsilon": 1e-3}},
-    "evaluate": {"resamples": 100, "baselines": []},
-}
-STREAMED = {
-    **RECIPE,
-    "data": {"source": "t.csv", "streaming": {"first_rows": 100, "buffer_rows": 48}},
-    "train": {**RECIPE["train"], "engine": "loop"},
-}
+TRAIN = {"epochs": 3, "batch_size": 8, "precision": "fp32", "save_every": 5, "optimizer": {"name": "adamw", "epsilon": 1e-3}}
+
+
+def recipe(folder: Path, **more: Any) -> dict[str, Any]:
+    return {
+        "task": "text-classification",
+        "data": {"source": str(folder / "t.csv")},
+        "model": {"base": str(folder / "base"), "max_tokens": 32},
+        "train": TRAIN,
+        "evaluate": {"resamples": 100, "baselines": []},
+        "output_dir": str(folder),
+        **more,
+    }
 
 
 @pytest.fixture(scope="module")
@@ -50,15 +53,25 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
         writer = csv.DictWriter(stream, ["text", "label"])
         writer.writeheader()
         writer.writerows(tiny.rows(190, seed=4))
-    (folder / "table.yaml").write_text(yaml.safe_dump(RECIPE))
-    (folder / "stream.yaml").write_text(yaml.safe_dump(STREAMED))
-    (folder / "bad.yaml").write_text(yaml.safe_dump({**RECIPE, "data": {"source": "none.csv"}}))
+    streamed = {"source": str(folder / "t.csv"), "streaming": {"first_rows": 100, "buffer_rows": 48}}
+    for name, more in {
+        "table": {},
+        "stream": {"data": streamed, "train": {**TRAIN, "engine": "loop"}},
+        "bad": {"data": {"source": "none.csv"}},
+    }.items():
+        (folder / f"{name}.yaml").write_text(yaml.safe_dump(recipe(folder, **more)))
     return folder
 
 
-def started(work: Path, command: list[str], *words: str) -> subprocess.Popen[str]:
+def alone(verb: Any, work: Path, name: str, run: str) -> Any:
+    """What a verb gives in this process."""
+    return verb(read(work / f"{name}.yaml", {"name": run}), work, name, "a test")
+
+
+def started(work: Path, *words: str) -> subprocess.Popen[str]:
+    """A command, given to two processes."""
     environment = {**os.environ, **QUIET}
-    return subprocess.Popen([*command, *words], cwd=work, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen([*TWO, *words], cwd=work, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
@@ -67,19 +80,17 @@ def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
 
 
 @pytest.fixture(scope="module")
-def both(work: Path) -> dict[str, tuple[int, str, str]]:
-    """The runs ``alone`` and ``two`` of the table."""
-    return {
-        name: ended(started(work, command, "run", "table.yaml", "--set", f"name={name}", "--json"))
-        for name, command in (("alone", ALONE), ("two", TWO))
-    }
+def both(work: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The metrics of the runs ``alone`` and ``two`` of the table."""
+    _, metrics = alone(run, work, "table", "alone")
+    code, said, told = ended(started(work, "run", "table.yaml", "--set", "name=two", "--json"))
+    assert code == 0, told[-3000:]
+    assert told.count("Scoring the test rows") == 1, "the first process speaks for both"
+    return metrics, json.loads(said)["metrics"]
 
 
-def test_a_run_of_two_processes_finds_what_one_finds_and_speaks_once(work: Path, both: dict[str, tuple[int, str, str]]) -> None:
-    for code, _, told in both.values():
-        assert code == 0, told[-3000:]
-    one, two = (json.loads(said)["metrics"] for _, said, _ in both.values())
-    assert both["two"][2].count("Scoring the test rows") == 1
+def test_a_run_of_two_processes_finds_what_one_finds(both: tuple[dict[str, Any], dict[str, Any]]) -> None:
+    one, two = both
     assert two["proof"]["ok"] and two["proof"]["same_labels"] == one["proof"]["same_labels"]
     for split in ("validation", "test"):
         assert one[split].keys() == two[split].keys()
@@ -88,8 +99,8 @@ def test_a_run_of_two_processes_finds_what_one_finds_and_speaks_once(work: Path,
                 assert two[split][name][part] == pytest.approx(value, abs=1e-5), f"{split} {name} {part}"
 
 
-def test_every_step_has_the_loss_and_every_epoch_the_rows_of_one_process(work: Path, both: dict[str, tuple[int, str, str]]) -> None:
-    one, two = (work / "runs" / name for name in both)
+def test_every_step_has_the_loss_and_every_epoch_the_rows_of_one_process(work: Path, both: Any) -> None:
+    one, two = (work / "runs" / name for name in ("alone", "two"))
     events = [[line for line in read_lines(run / "events.jsonl") if line["event"] == "step"] for run in (one, two)]
     assert len(events[0]) == 57
     for left, right in zip(*events, strict=True):
@@ -100,12 +111,10 @@ def test_every_step_has_the_loss_and_every_epoch_the_rows_of_one_process(work: P
     assert read_json(one / "data.json") == read_json(two / "data.json")
 
 
-def test_a_worker_that_dies_ends_the_others_and_the_run_goes_on_to_the_same_weights(
-    work: Path, both: dict[str, tuple[int, str, str]]
-) -> None:
-    process, run = started(work, TWO, "train", "table.yaml", "--set", "name=killed"), work / "runs" / "killed"
+def test_a_worker_that_dies_ends_the_others_and_the_run_goes_on_to_the_same_weights(work: Path, both: Any) -> None:
+    process, killed_run = started(work, "train", "table.yaml", "--set", "name=killed"), work / "runs" / "killed"
     deadline = time.monotonic() + 120
-    while not any(line.get("step", 0) >= 12 for line in read_lines(run / "events.jsonl")):
+    while not any(line.get("step", 0) >= 12 for line in read_lines(killed_run / "events.jsonl")):
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.02)
     workers = psutil.Process(process.pid).children(recursive=True)
@@ -114,23 +123,23 @@ def test_a_worker_that_dies_ends_the_others_and_the_run_goes_on_to_the_same_weig
     code, _, told = ended(process)
     assert code != 0 and time.monotonic() - killed < 60 and not psutil.wait_procs(workers, timeout=5)[1]
     assert "another process of this run ended before its time" in told or "Ending after this step" in told
-    assert read_json(run / "manifest.json")["status"] == "training"
+    assert read_json(killed_run / "manifest.json")["status"] == "training"
 
     with pytest.raises(UserError, match="processes was 2 and is 1"):
-        resume(run)
-    code, _, told = ended(started(work, TWO, "train", "--resume", "killed"))
+        resume(killed_run)
+    code, _, told = ended(started(work, "train", "--resume", "killed"))
     assert code == 0, told[-3000:]
     wanted = load_file(work / "runs" / "two" / "model" / "model.safetensors")
-    found = load_file(run / "model" / "model.safetensors")
+    found = load_file(killed_run / "model" / "model.safetensors")
     assert wanted.keys() == found.keys() and all(value.equal(found[name]) for name, value in wanted.items())
-    steps = [line["step"] for line in read_lines(run / "events.jsonl") if line["event"] == "step"]
+    steps = [line["step"] for line in read_lines(killed_run / "events.jsonl") if line["event"] == "step"]
     assert steps == list(range(1, 58))
 
 
 def test_a_stream_is_shared_out_and_written_down_once(work: Path) -> None:
-    for name, command in (("streamed-alone", ALONE), ("streamed-two", TWO)):
-        code, _, told = ended(started(work, command, "train", "stream.yaml", "--set", f"name={name}"))
-        assert code == 0, told[-3000:]
+    alone(train, work, "stream", "streamed-alone")
+    code, _, told = ended(started(work, "train", "stream.yaml", "--set", "name=streamed-two"))
+    assert code == 0, told[-3000:]
     one, two = (work / "runs" / name for name in ("streamed-alone", "streamed-two"))
     assert read_json(one / "data.json") == read_json(two / "data.json") and read_json(two / "data.json")["stream"]["blocks"]
     wanted, found = (load_file(run / "model" / "model.safetensors") for run in (one, two))
@@ -138,7 +147,7 @@ def test_a_stream_is_shared_out_and_written_down_once(work: Path) -> None:
 
 
 def test_an_error_before_the_first_step_is_told_once_and_ends_all(work: Path) -> None:
-    process = started(work, TWO, "run", "bad.yaml")
+    process = started(work, "run", "bad.yaml")
     code, said, told = ended(process)
     assert code != 0 and not said and told.count("none.csv") == 1
 

@@ -18,7 +18,7 @@ from tunewright.core.folder import read_lines
 from tunewright.train import ENGINES
 
 SCRIPT = Path(__file__).with_name("two_processes.py")
-KINDS = [f"{driver}-{kind}" for driver in sorted(ENGINES) for kind in ("single", "multi", "resumed", "streamed")]
+KINDS = [f"{driver}-{kind}" for driver in sorted(ENGINES) for kind in ("single", "multi", "resumed", "streamed", "poisoned")]
 
 
 def start(command: list[str], base: Path, out: Path) -> None:
@@ -69,9 +69,25 @@ def test_one_journal_is_written_and_it_is_that_of_one_process(both: tuple[Path, 
     assert len(steps) == 6
     for left, right in steps:
         assert left["tokens"] == right["tokens"]
-        assert left["loss"] == pytest.approx(right["loss"], abs=1e-5)
         assert left["lr"] == right["lr"]
+        if left["loss"] is None and kind.endswith("poisoned"):
+            assert right["loss"] is None
+            continue
+        assert left["loss"] == pytest.approx(right["loss"], abs=1e-5)
         assert left["grad_norm"] == pytest.approx(right["grad_norm"], abs=1e-4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("driver", sorted(ENGINES))
+def test_a_step_that_one_process_cannot_finish_is_left_out_by_both(both: tuple[Path, Path], driver: str) -> None:
+    one, two = (
+        [line for line in read_lines(folder / f"{driver}-poisoned" / "events.jsonl") if line["event"] == "guard"] for folder in both
+    )
+    assert len(one) == len(two) == 2, "once an epoch"
+    for left, right in zip(one, two, strict=True):
+        told = ("guard", "step", "verdict", "factor")
+        assert [left[name] for name in told] == [right[name] for name in told] == ["not-finite", left["step"], "skip", 1.0]
+        assert sorted(left["rows"]) == sorted(right["rows"]) and len(left["rows"]) in (3, 8)
 
 
 @pytest.mark.slow

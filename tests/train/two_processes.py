@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ from typing import Any, NamedTuple
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+import torch
 from pydantic import PrivateAttr
 from safetensors.torch import save_file
 
@@ -21,7 +23,8 @@ from tunewright.train.callbacks.early_stop import EarlyStop
 from tunewright.train.callbacks.journal import Journal, RowJournal
 from tunewright.train.callbacks.signals import Signals
 from tunewright.train.checkpoint import latest
-from tunewright.train.run import Callback, Run
+from tunewright.train.guards import chosen as guards
+from tunewright.train.run import Callback, Loss, Run
 
 
 class StopAt(Callback):
@@ -54,6 +57,20 @@ def endless(pieces: Any, order: Any, parts: int) -> Callable[[Any], Iterator[Ste
     return stream
 
 
+def poisoned(loss_fn: Any, ids: list[int]) -> Any:
+    """A loss that is no number in whichever pass has a certain row."""
+    wanted = torch.tensor(ids)
+
+    def poison(model: Any, batch: Any) -> Loss:
+        loss = loss_fn(model, batch)
+        alike = (batch["attention_mask"].sum(1) == len(ids)) & (
+            batch["input_ids"][:, : len(ids)] == wanted[: batch["input_ids"].shape[1]]
+        ).all(1)
+        return Loss(loss.total * math.nan, loss.items, loss.outputs) if bool(alike.any()) else loss
+
+    return poison
+
+
 def main(base: str, out: str, name: str) -> None:
     """Nineteen rows, eight a step: the last step of an epoch has three, which two processes cannot share evenly. A stream has 24."""
     process, processes = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
@@ -78,6 +95,8 @@ def main(base: str, out: str, name: str) -> None:
         from tunewright.data.batch import batches
 
         order = batches([len(piece["input_ids"]) for piece in made.pieces], 8, 8 // (accumulate * processes), 3)
+        if kind == "poisoned":
+            made = tiny.without(made, loss_fn=poisoned(made.loss_fn, made.pieces[5]["input_ids"]), guards=guards({}))
         return tiny.without(made, order=order, stream=endless(made.pieces, order, accumulate * processes) if kind == "streamed" else None)
 
     if kind == "resumed":

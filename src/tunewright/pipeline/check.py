@@ -40,10 +40,11 @@ def look_at_data(recipe: Recipe, where: Path) -> Audit | Dataset:
     Raises:
         UserError: the data cannot be read or learned from.
     """
+    from tunewright.model.device import apart
     from tunewright.pipeline.prepare import look
 
     say("Reading and auditing the data")
-    return look(recipe, where)
+    return apart(lambda: look(recipe, where))  # as a run does: the trial takes as much memory
 
 
 def data_facts(data: Audit | Dataset) -> dict[str, Any]:
