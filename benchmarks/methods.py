@@ -5,10 +5,11 @@ the targets are about are medians over the repeats, in turns; the others run onc
 that process while it trains, less what it had once the model was loaded; `train_seconds` holds the cache of frozen layers. The table, its
 picture and its paired test are those of `tunewright compare`.
 
-Usage: TUNEWRIGHT_DATA=... python -m benchmarks.methods RESULT_JSON [--on SET] [--repeats 3] [METHOD ...] [-- key=value ...]
+Usage: TUNEWRIGHT_DATA=... python -m benchmarks.methods RESULT_JSON [--on SET] [--repeats 3] [--keep FOLDER] [METHOD ...] [-- key=value ...]
 
 A set is banking77 (the default, with mean pooling where the method goes with it), or one of entities: mit_restaurant, wnut17. A method
-that does not go with the task of a set is left out.
+that does not go with the task of a set is left out. With ``--keep`` the runs stay in a folder, and those that it has already are not made
+again: what was measured on this machine an hour ago counts, and what is missing is added.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -89,6 +91,10 @@ def goes(data: str, name: str) -> bool:
 def train(data: str, name: str, at: int, settings: list[str], out: Path) -> Path:
     """One whole run in a fresh process and a folder of its own, so that no run finds the cache of another."""
     folder = out / f"{at}-{name}"
+    run = folder / "runs" / name
+    if (run / "manifest.json").exists() and json.loads((run / "manifest.json").read_text())["status"] == "evaluated":
+        return run
+    shutil.rmtree(folder, ignore_errors=True)
     values = recipe_on(data, name, folder)
     folder.mkdir()
     recipe = folder / "recipe.yaml"
@@ -96,7 +102,7 @@ def train(data: str, name: str, at: int, settings: list[str], out: Path) -> Path
     extra = [word for setting in settings for word in ("--set", setting)]
     program = "from tunewright.cli import main; main()"
     subprocess.run([sys.executable, "-c", program, "run", str(recipe), "--quiet", *extra], stdout=subprocess.DEVNULL, check=True)
-    return folder / "runs" / name
+    return run
 
 
 def measure(data: str, names: list[str], repeats: int, settings: list[str], out: Path) -> dict[str, Any]:
@@ -174,12 +180,15 @@ def main(*words: str) -> None:
     parser.add_argument("methods", nargs="*")
     parser.add_argument("--on", default=SET, choices=[SET, *entities.SETS], metavar="SET")
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="Where the runs stay.")
     cut = words.index("--") if "--" in words else len(words)
     given, settings = parser.parse_args(words[:cut]), list(words[cut + 1 :])
     data, result = given.on, given.result
     names = [name for name in given.methods or known() if goes(data, name)]
-    with tempfile.TemporaryDirectory() as out:
-        found = measure(data, names, given.repeats, settings, Path(out))
+    with tempfile.TemporaryDirectory() as scratch:
+        out = given.keep or Path(scratch)
+        out.mkdir(parents=True, exist_ok=True)
+        found = measure(data, names, given.repeats, settings, out.resolve())
     about = {"when": datetime.now(UTC).isoformat(timespec="seconds"), "machine": machine(), "repeats": given.repeats, "settings": settings}
     result.write_text(json.dumps({"set": data, **about, **found}, indent=2) + "\n")
     result.with_suffix(".md").write_text(markdown(data, found, settings))
