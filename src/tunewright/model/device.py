@@ -67,8 +67,9 @@ def machine() -> dict[str, Any]:
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 """Numbers of glibc's ``mallopt``."""
-USUAL, SMALL = (1 << 20, 1 << 24), (1 << 19, 1 << 22)
-"""Bytes: from where on a block is a large one, and how much free memory is kept. Smaller ones leave fewer holes and cost time."""
+USUAL, SMALL = (1 << 24, 1 << 28), (1 << 20, 1 << 26)
+"""Bytes: from where on a block is a large one, and how much free memory is kept. Smaller ones leave fewer holes; but memory that is given
+back at each step has to be cleared by the system at the next, which took up to a third of the time (docs/lab-log.md)."""
 PAGE_BYTES = 4096
 
 

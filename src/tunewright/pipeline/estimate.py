@@ -66,7 +66,9 @@ def estimate(plan: Plan) -> dict[str, Any]:
     import torch
 
     from tunewright.model.build import skeleton
+    from tunewright.model.device import keep_less
 
+    keep_less(small=plan_bytes(plan) > 0)  # as a run does
     recipe = plan.recipe
     size = size_without_weights(plan.base, recipe.model, recipe.task, recipe.method)
     known = {
