@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tunewright.core.chance import seed_for
-from tunewright.core.errors import BadConfig, Problem, hint
+from tunewright.core.errors import BadConfig, Problem, UserError, hint
 from tunewright.pipeline.guarding import guarded
 from tunewright.pipeline.plan import Plan, order_of
 from tunewright.pipeline.resolve import flat
@@ -21,11 +21,35 @@ if TYPE_CHECKING:
     from tunewright.train.run import Callback, Job
 
 
-def scorer(plan: Plan, frozen: Frozen | None = None) -> Callable[[nn.Module], dict[str, float]]:
-    """A function from a model to its scores on the validation rows, those of the recipe's own metrics and the loss among them."""
+TRIED_ROWS = 256
+"""Validation rows that are scored before a run is begun."""
+
+
+def try_scores(plan: Plan, model: nn.Module, frozen: Frozen | None) -> None:
+    """Find out, before a run is begun, whether its validation rows can be scored: on some of them; where those do not do, on all.
+
+    Raises:
+        UserError: there is no score by the name of ``train.best_by``, or a metric of the user's own fails.
+    """
+    try:
+        scorer(plan, frozen, TRIED_ROWS)(model)
+    except UserError:
+        scorer(plan, frozen)(model)  # a metric may need rows that are not among the few
+
+
+def scorer(plan: Plan, frozen: Frozen | None = None, most: int | None = None) -> Callable[[nn.Module], dict[str, float]]:
+    """A function from a model to its scores on the validation rows, those of the recipe's own metrics and the loss among them.
+
+    Args:
+        plan: of the run.
+        frozen: the cache of frozen layers.
+        most: rows that are looked at, from the whole length of the split; left out, all.
+    """
     from tunewright.model.predict import Predictor
 
-    rows, encoded = plan.validation[0], frozen.validation.encoded if frozen else plan.validation[1].encoded
+    every = max(1, len(plan.validation[0]) // most) if most else 1
+    rows = plan.validation[0][::every]
+    encoded = (frozen.validation.encoded if frozen else plan.validation[1].encoded)[::every]
     task, recipe, collate = plan.recipe.task, plan.recipe, frozen.validation.collate if frozen else None
 
     def evaluate(model: nn.Module) -> dict[str, float]:

@@ -18,7 +18,7 @@ from tunewright.model.methods import METHODS
 from tunewright.pipeline import runs
 from tunewright.pipeline.ahead import find_all
 from tunewright.pipeline.frozen import frozen_states, plan_bytes
-from tunewright.pipeline.job import job_of, scorer
+from tunewright.pipeline.job import job_of, scorer, try_scores
 from tunewright.pipeline.make_plan import data_facts, make_plan
 from tunewright.pipeline.plan import Plan
 from tunewright.pipeline.prepare import prepare
@@ -85,7 +85,7 @@ def _begin_and_train(recipe: Recipe, where: Path, stem: str, command: str, overw
     plan = make_plan(recipe, where, apart(lambda: prepare(recipe, where, locked=True)), found)
     make_sure(plan, overwrite)
     ready = _ready(plan)
-    ready.scores(ready.built.model)  # a score by that name, and metrics of the user's own, fail here: no run is begun, no epoch is lost
+    try_scores(plan, ready.built.model, ready.frozen)  # they fail here: no run is begun, no epoch is lost
     give_back()
     run = runs.claim(plan.asked, stem, overwrite)
     with runs.begun(run):

@@ -16,7 +16,6 @@ from torch import Tensor, nn
 from tunewright.train.callbacks.guests import Hosted
 from tunewright.train.checkpoint import Parts
 from tunewright.train.course import Course
-from tunewright.train.hf_arguments import shown_arguments
 from tunewright.train.optimizers.groups import groups
 from tunewright.train.run import Job, Run
 from tunewright.train.settings import TrainSettings
@@ -59,7 +58,7 @@ def fit(job: Job) -> Run:
         Diverged: the loss or the gradient left the finite numbers; the update was not made.
         UserError: rows cannot be shared out, or ``job.resume`` belongs to another run.
     """
-    shown = shown_arguments(job) if job.settings.callbacks else None
+    shown = _shown(job) if job.settings.callbacks else None
     accelerator = _accelerator(job.model, job.settings)
     course = Course(job, accelerator.device)
     set_seed(job.seed)
@@ -73,6 +72,13 @@ def fit(job: Job) -> Run:
             _drive(course, accelerator, steps, total, shown)
         course.run.model = accelerator.unwrap_model(job.model, keep_fp32_wrapper=False)  # answers are given without autocast
     return course.run
+
+
+def _shown(job: Job) -> Any:
+    """The ``TrainingArguments`` that callbacks of Transformers read; its libraries take seconds to load, and only they need them."""
+    from tunewright.train.hf_arguments import shown_arguments
+
+    return shown_arguments(job)
 
 
 def _drive(course: Course, accelerator: Accelerator, share: Share | StreamShare, total: int, shown: Any) -> None:
