@@ -81,7 +81,7 @@ def tokens(step: Any) -> list[list[list[int]]]:
 
 def taken(run: Path, plan: Plan, count: int, position: Any = None) -> list[Any]:
     """Some steps, each with what it holds and the position behind it."""
-    steps: Iterator[Any] = stream.steps_of(run, plan, position)
+    steps: Iterator[Any] = stream.steps_of(run / stream.FOLDER, plan, position)
     return [(tokens(step), step.epoch, step.position()) for step in itertools.islice(steps, count)]
 
 
