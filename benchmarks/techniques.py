@@ -21,15 +21,15 @@ import random
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from benchmarks.sets import keep, recipe_of
+from benchmarks.training import FEW, Stopwatch
 
-BATCH, FEW = 32, 3
-"""Rows of a step, and steps that are not timed."""
+BATCH = 32
+"""Rows of a step."""
 NEVER = 10**9
 SLOW = {"engine": "trainer", "bucket": False}
 TOP = {"method": {"name": "lora", "layers": 1, "rank": 5}}
@@ -48,25 +48,10 @@ TARGETS = (("+ engine loop", 1.5), ("+ cache of frozen layers", 4.0))
 """Side -> at least how many times the rows per second of the first one."""
 
 
-class Stopwatch:
-    """Seconds, by the clock and by the processor, of the steps after the first few."""
-
-    def __init__(self) -> None:
-        self.done, self.seconds, self.processor = 0, 0.0, 0.0
-
-    def step(self) -> None:
-        """Call after each step."""
-        self.done += 1
-        if self.done == FEW:
-            self._since = time.perf_counter(), time.process_time()
-        elif self.done > FEW:
-            self.seconds, self.processor = time.perf_counter() - self._since[0], time.process_time() - self._since[1]
-
-    def told(self, memory: Any) -> dict[str, Any]:
-        """What a side tells."""
-        rows = (self.done - FEW) * BATCH
-        spent = {"seconds": round(self.seconds, 3), "processor_seconds": round(self.processor, 3)}
-        return {"rows": rows, **spent, "memory_bytes": memory.end().growth}
+def told(watch: Stopwatch, memory: Any) -> dict[str, Any]:
+    """What a side tells."""
+    spent = {"seconds": round(watch.seconds, 3), "processor_seconds": round(watch.processor, 3)}
+    return {"rows": (watch.done - FEW) * BATCH, **spent, "memory_bytes": memory.end().growth}
 
 
 def bare(plan: Any, seed: int, steps: int) -> dict[str, Any]:
@@ -89,7 +74,7 @@ def bare(plan: Any, seed: int, steps: int) -> dict[str, Any]:
     ]
     torch.manual_seed(seed)
     model = AutoModelForSequenceClassification.from_pretrained(embedded_folder(), num_labels=len(plan.recipe.task.labels))
-    memory, watch = Watch(), Stopwatch()
+    memory, watch = Watch(), Stopwatch(steps)
 
     class Timed(TrainerCallback):
         def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
@@ -107,20 +92,17 @@ def bare(plan: Any, seed: int, steps: int) -> dict[str, Any]:
             model=model, args=arguments, train_dataset=pieces, data_collator=DataCollatorWithPadding(plan.base.tokenizer),
             callbacks=[Timed()], optimizers=(optimizer, get_linear_schedule_with_warmup(optimizer, steps // 16, steps)),
         ).train()  # type: ignore[arg-type] # fmt: skip
-    return watch.told(memory)
+    return told(watch, memory)
 
 
 def ours(plan: Any, steps: int, folder: Path) -> dict[str, Any]:
     """A side of ours, as `tunewright train` puts it together; its steps alone."""
-    from tunewright.core.chance import seed_for
-    from tunewright.model.build import build
-    from tunewright.model.device import Watch, give_back, keep_less, load_whole
-    from tunewright.pipeline.frozen import frozen_states, plan_bytes
     from tunewright.pipeline.job import job_of
+    from tunewright.pipeline.train import ready_of
     from tunewright.train import engine
     from tunewright.train.run import Callback
 
-    recipe, watch = plan.recipe, Stopwatch()
+    watch = Stopwatch(steps)
 
     class Timed(Callback):
         def step_end(self, run: Any) -> None:
@@ -128,17 +110,11 @@ def ours(plan: Any, steps: int, folder: Path) -> dict[str, Any]:
             if watch.done == steps:
                 raise KeyboardInterrupt  # what comes after the last step is not compared
 
-    fit = engine(recipe.train.engine)
-    keep_less(small=plan_bytes(plan) > 0)
-    built = build(plan.base, recipe.model, recipe.task, recipe.method, seed_for(recipe.seed, "head"))
-    load_whole(built.model)
-    memory = Watch()
-    frozen = frozen_states(plan, built)
-    give_back()
+    ready = ready_of(plan)
     try:
-        fit(job_of(folder, plan, built, lambda _: {}, None, [Timed()], frozen))
+        engine(plan.recipe.train.engine)(job_of(folder, plan, ready.built, lambda _: {}, None, [Timed()], ready.frozen))
     except KeyboardInterrupt:
-        return watch.told(memory)
+        return told(watch, ready.memory)
     raise SystemExit("the run ended before its last step")
 
 
@@ -155,7 +131,7 @@ def side(name: str, seed: int, steps: int, folder: Path) -> dict[str, Any]:
 
     set_quiet(True)
     wanted = SIDES[name]
-    train = {"precision": "fp32", "watch_rows": True, "evaluate_every": NEVER, "save_every": NEVER, **wanted.get("train", {})}
+    train = {"precision": "fp32", "evaluate_every": NEVER, "save_every": NEVER, **wanted.get("train", {})}
     more = {key: value for key, value in wanted.items() if key == "method"}
     recipe = build({**recipe_of("banking77", folder), "seed": seed, "train": train, **more})
     plan = make_plan(recipe, folder, apart(lambda: prepare(recipe, folder, locked=True)))

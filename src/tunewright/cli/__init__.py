@@ -31,6 +31,7 @@ from tunewright.cli import (
 )
 from tunewright.core import launch
 from tunewright.core.errors import Interrupted, UserError
+from tunewright.pipeline.together import told_by_all
 
 P = ParamSpec("P")
 
@@ -53,8 +54,10 @@ def _ended_by_hand(command: Callable[P, None]) -> Callable[P, None]:
 
     @wraps(command)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> None:
-        if launch.number() and command not in SHARED:
-            return
+        if command not in SHARED:
+            if launch.number():
+                return
+            launch.forget()
         try:
             command(*args, **kwargs)
         except KeyboardInterrupt:
@@ -87,8 +90,6 @@ def main() -> None:
     try:
         app()
     except UserError as error:
-        from tunewright.pipeline.together import told_by_all
-
         if not (launch.number() and told_by_all(error)):
             typer.echo(f"tunewright: {error}", err=True)
         sys.exit(error.exit_code)

@@ -44,6 +44,14 @@ def micro_rows(train: TrainSettings) -> int:
     return train.batch_size // (train.accumulate * launch.count())
 
 
+def epoch_steps(plan: Plan) -> int:
+    """Optimizer steps of a pass over the training rows."""
+    train = plan.recipe.train
+    if train.batch_tokens is None:
+        return -(-len(plan.train[1].lengths) // train.batch_size)
+    return -(-len(order_of(plan)(0)) // (train.accumulate * launch.count()))
+
+
 def order_of(plan: Plan) -> Order:
     """The order of the training rows, epoch by epoch."""
     from tunewright.data.batch import batches, batches_by_tokens

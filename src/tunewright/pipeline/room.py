@@ -7,15 +7,13 @@ from pathlib import Path
 from tunewright.core.errors import UserError
 from tunewright.core.folder import free_bytes
 from tunewright.model.size import Size, looks_and_saves, size_without_weights, total_steps
-from tunewright.pipeline.plan import Plan, order_of
+from tunewright.pipeline.plan import Plan, epoch_steps
 
 
 def needed_bytes(plan: Plan, size: Size) -> int:
     """What a run keeps on the disk at most: its checkpoints, one more while the oldest waits for its removal, and the model."""
     train = plan.recipe.train
-    an_epoch = -(-len(plan.train[1].lengths) // train.batch_size)
-    if train.batch_tokens is not None:
-        an_epoch = -(-len(order_of(plan)(0)) // train.accumulate)
+    an_epoch = epoch_steps(plan)
     steps = total_steps(an_epoch, train.epochs, train.max_steps)
     _, saves = looks_and_saves(steps, an_epoch, train.evaluate_every, train.save_every)
     return size.checkpoint_bytes * min(train.save_total_limit + 1, saves + 1) + size.weight_bytes

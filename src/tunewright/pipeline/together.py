@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -81,8 +80,6 @@ class Together:
         from torch import cuda, distributed
         from torch.distributed.distributed_c10d import PrefixStore
 
-        if cuda.is_available():
-            cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
         store = PrefixStore(f"group-{self._messages}", self._opened())
         backend = "nccl" if cuda.is_available() else "gloo"
         distributed.init_process_group(backend, store=store, rank=launch.number(), world_size=self._count, timeout=PATIENCE)

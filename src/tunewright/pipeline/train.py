@@ -84,7 +84,7 @@ def _begin_and_train(recipe: Recipe, where: Path, stem: str, command: str, overw
     found = find_all(recipe, where)  # before the first row is read: preparing the data may take hours
     plan = make_plan(recipe, where, apart(lambda: prepare(recipe, where, locked=True)), found)
     make_sure(plan, overwrite)
-    ready = _ready(plan)
+    ready = ready_of(plan)
     try_scores(plan, ready.built.model, ready.frozen)  # they fail here: no run is begun, no epoch is lost
     give_back()
     run = runs.claim(plan.asked, stem, overwrite)
@@ -112,7 +112,7 @@ def _follow() -> Path:
     told = together().heard()
     run, checkpoint = Path(told["run"]), told["checkpoint"] and Path(told["checkpoint"])
     plan = _plan_of(run)
-    ready = _ready(plan)
+    ready = ready_of(plan)
     with tempfile.TemporaryDirectory() as scratch:
         stream = Path(scratch) / FOLDER
         if (run / FOLDER).is_dir():
@@ -135,7 +135,7 @@ def _go_on(run: Path) -> None:
         say(f"{run} holds no whole checkpoint: it begins again with step 1")
     else:
         say(f"Going on with {run} from step {step_of(checkpoint)}")
-    _fit_and_save(run, plan, _ready(plan), checkpoint)
+    _fit_and_save(run, plan, ready_of(plan), checkpoint)
 
 
 def _plan_of(run: Path) -> Plan:
@@ -148,7 +148,8 @@ def _plan_of(run: Path) -> Plan:
     return make_plan(recipe, Path(read_json(run / "manifest.json")["recipe_folder"]), dataset)
 
 
-def _ready(plan: Plan) -> Ready:
+def ready_of(plan: Plan) -> Ready:
+    """The model of a plan, loaded, with what training it needs beside; its memory is watched from then on."""
     from tunewright.model.build import build
     from tunewright.model.device import Watch, give_back, keep_less, load_whole
     from tunewright.train import engine
