@@ -1,7 +1,8 @@
-"""A process that has imported everything, and forks one child for each run: the child dies within the call that it is told."""
+"""A process that has imported everything, and forks one child for each command: the child dies within the call that it is told."""
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -12,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 CALLS = ("write", "fsync", "rename")
+COUNTED = "counted.json"
 MODULES = (
-    "pipeline.run", "pipeline.recipe", "train.loop", "train.hf", "model.build", "model.predict", "model.proof", "data.prepare",
-    "data.dataset", "data.encode", "data.batch", "tasks.text_classification", "metrics.classes", "review.dynamics", "data.audit.apply",
+    "cli", "pipeline.run", "pipeline.recipe", "pipeline.evaluate", "pipeline.report", "train.loop", "train.hf", "model.build",
+    "model.predict", "model.proof", "data.prepare", "data.dataset", "data.encode", "data.batch", "tasks.text_classification",
+    "metrics.classes", "review.dynamics", "data.audit.apply",
 )  # fmt: skip
 
 
@@ -35,28 +38,50 @@ class Dying:
         self._process.stdin.close()
         self._process.wait()
 
-    def run(self, folder: Path, kind: str, call: str, number: int) -> dict[str, int] | None:
-        """Do a whole run, and die within the ``number``-th call of its kind.
+    def give(self, folder: Path, *words: str, call: str = "", number: int = 0) -> dict[str, int] | None:
+        """Give a command in a folder, and die within the ``number``-th call of its kind; without a kind, at no time.
 
         Returns:
             How many calls of each kind there were, where it came to its end.
+
+        Raises:
+            AssertionError: it ended in another way.
         """
         assert self._process.stdin and self._process.stdout
-        self._process.stdin.write(json.dumps([str(folder), kind, call, number]) + "\n")
+        self._process.stdin.write(json.dumps([str(folder), words, call, number]) + "\n")
         self._process.stdin.flush()
-        code, *_ = json.loads(self._process.stdout.readline())
-        counted = folder / "counted.json"
-        if counted.exists():
-            found: dict[str, int] = json.loads(counted.read_text())
-            return found
-        assert os.waitstatus_to_exitcode(code) == -signal.SIGKILL, (folder / "said.txt").read_text()[-1500:]
-        return None
+        code = os.waitstatus_to_exitcode(json.loads(self._process.stdout.readline()))
+        if call and code == -signal.SIGKILL:
+            return None
+        if code:
+            raise AssertionError(f"{' '.join(words)} ended with {code}: {(folder / 'said.txt').read_text()[-1500:]}")
+        counted: dict[str, int] = json.loads((folder / COUNTED).read_text())
+        return counted
 
 
-def whole_run(folder: Path, kind: str, call: str, number: int) -> None:
-    """What a child does."""
-    from tunewright.pipeline.recipe import read
-    from tunewright.pipeline.run import run
+class HalfLine(io.FileIO):
+    """A journal that is told when a line is added."""
+
+    due: Any
+
+    def write(self, data: Any) -> int:
+        if self.due("write"):
+            super().write(bytes(data)[: len(data) // 2])
+            die()
+        return super().write(data)
+
+
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def armed(call: str, number: int) -> dict[str, int]:
+    """Let the process die within a call: a file or a line is half written, a file is not flushed, a name is not changed.
+
+    Returns:
+        What counts the calls.
+    """
+    import safetensors.torch
 
     seen = dict.fromkeys(CALLS, 0)
 
@@ -64,16 +89,26 @@ def whole_run(folder: Path, kind: str, call: str, number: int) -> None:
         seen[name] += 1
         return name == call and seen[name] == number
 
-    def die() -> None:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-    write, fsync, replace = Path.write_bytes, os.fsync, Path.replace
+    write, opened, fsync, replace, save = Path.write_bytes, Path.open, os.fsync, Path.replace, safetensors.torch.save_file
 
     def half_written(path: Path, data: Any) -> int:
         if due("write"):
             write(path, bytes(data)[: len(data) // 2])
             die()
         return write(path, data)
+
+    def journal(path: Path, mode: str = "r", buffering: int = -1, *words: Any, **named: Any) -> Any:
+        if buffering == 0 and mode == "ab":
+            line = HalfLine(path, mode)
+            line.due = due
+            return line
+        return opened(path, mode, buffering, *words, **named)
+
+    def half_saved(tensors: Any, path: Any, *words: Any, **named: Any) -> None:
+        save(tensors, path, *words, **named)
+        if due("write"):
+            os.truncate(path, Path(path).stat().st_size // 2)
+            die()
 
     def not_flushed(handle: int) -> None:
         if due("fsync"):
@@ -85,10 +120,30 @@ def whole_run(folder: Path, kind: str, call: str, number: int) -> None:
             die()
         return replace(path, target)
 
-    Path.write_bytes, os.fsync, Path.replace = half_written, not_flushed, not_renamed  # type: ignore[method-assign, assignment]
+    Path.write_bytes, Path.open, Path.replace = half_written, journal, not_renamed  # type: ignore[method-assign, assignment]
+    os.fsync, safetensors.torch.save_file = not_flushed, half_saved
+    return seen
+
+
+def obey(folder: Path, words: list[str], call: str, number: int) -> int:
+    """What a child does.
+
+    Returns:
+        The exit status of the command.
+    """
+    from tunewright.cli import main as command
+
     os.chdir(folder)
-    run(read(Path(f"{kind}.yaml")), folder, kind, f"tunewright run {kind}.yaml")
-    write(folder / "counted.json", json.dumps(seen).encode())
+    seen = armed(call, number)
+    sys.argv = ["tunewright", *words]
+    try:
+        command()
+    except SystemExit as end:
+        if end.code:
+            return end.code if isinstance(end.code, int) else 1
+    with (folder / COUNTED).open("w") as stream:
+        json.dump(seen, stream)
+    return 0
 
 
 def main() -> None:
@@ -96,7 +151,7 @@ def main() -> None:
     for module in MODULES:
         import_module(f"tunewright.{module}")
     for line in sys.stdin:
-        folder, kind, call, number = json.loads(line)
+        folder, words, call, number = json.loads(line)
         child = os.fork()
         if not child:
             with (Path(folder) / "said.txt").open("a") as said:
@@ -104,11 +159,16 @@ def main() -> None:
                 os.dup2(said.fileno(), 2)
             code = 1
             try:
-                whole_run(Path(folder), kind, call, number)
-                code = 0
+                code = obey(Path(folder), words, call, number)
+            except BaseException:
+                import traceback
+
+                traceback.print_exc()
             finally:
+                sys.stdout.flush()
+                sys.stderr.flush()
                 os._exit(code)
-        print(json.dumps([os.waitpid(child, 0)[1]]), flush=True)
+        print(json.dumps(os.waitpid(child, 0)[1]), flush=True)
 
 
 if __name__ == "__main__":

@@ -16,16 +16,19 @@ import csv
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
+from queue import Queue
 from typing import Any
 
 import psutil
@@ -39,7 +42,9 @@ ALONE = [sys.executable, "-m", "tunewright"]
 TWO = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "tunewright"]
 QUIET = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE", "HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": ""}
 KINDS = ("trainer", "loop", "stream", "two")
-"""What is killed: a run of each engine, one that streams, and one of two processes."""
+"""What is killed at a random moment: a run of each engine, one that streams, and one of two processes."""
+SHORT = "short"
+"""What is killed within each of its calls: one epoch, which sees each kind of write."""
 CLOCK = {
     "train_seconds", "total_seconds", "training_processor_seconds", "rows_per_second", "peak_memory_bytes", "training_memory_bytes",
     "seconds", "evaluate_seconds", "predict_rows_per_second",
@@ -51,6 +56,8 @@ LIMIT_S = 600
 def recipe_of(kind: str) -> dict[str, Any]:
     """Dropout, early stopping that does not stop, a best model, uneven accumulation, checkpoints between two looks."""
     train = {"epochs": 3, "batch_size": 8, "accumulate": 2, "precision": "fp32", "save_every": 5, "evaluate_every": 7, "early_stopping": 9}
+    if kind == SHORT:
+        train |= {"epochs": 1, "save_every": 4, "evaluate_every": 5}
     streaming = {"streaming": {"first_rows": 100, "buffer_rows": 48}} if kind == "stream" else {}
     return {
         "task": "text-classification",
@@ -68,7 +75,7 @@ def place(root: Path, name: str) -> Path:
     folder.mkdir()
     (folder / "base").symlink_to(root / "base")
     (folder / "t.csv").symlink_to(root / "t.csv")
-    for kind in KINDS:
+    for kind in (*KINDS, SHORT):
         (folder / f"{kind}.yaml").write_text(yaml.safe_dump(recipe_of(kind)))
     return folder
 
@@ -80,9 +87,14 @@ def give(folder: Path, command: list[str], *words: str) -> subprocess.Popen[byte
         return subprocess.Popen([*command, *words], cwd=folder, env=environment, stdout=said, stderr=said, start_new_session=True)
 
 
-def done(folder: Path, command: list[str], *words: str) -> None:
-    """Give a command that must succeed."""
-    code = give(folder, command, *words).wait(LIMIT_S)
+def started(folder: Path, kind: str, *words: str) -> subprocess.Popen[bytes]:
+    """Start a command of a run; a training of two processes is started as that."""
+    return give(folder, TWO if kind == "two" and words[0] in {"run", "train"} else ALONE, *words)
+
+
+def done(folder: Path, kind: str, *words: str) -> None:
+    """Give a command of a run, which must succeed."""
+    code = started(folder, kind, *words).wait(LIMIT_S)
     if code:
         raise AssertionError(f"{' '.join(words)} ended with {code}: {(folder / 'said.txt').read_text(errors='replace')[-1500:]}")
 
@@ -101,22 +113,26 @@ def kill_all(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def go_on(folder: Path, kind: str) -> str:
+def go_on(folder: Path, kind: str, give_it: Callable[..., object]) -> str:
     """Give what a user would give after a kill, until the run is whole.
+
+    Args:
+        folder: of the run.
+        kind: of run.
+        give_it: gives one of its commands, which must succeed.
 
     Returns:
         The status that the kill had left.
     """
-    run, command = folder / "runs" / kind, TWO if kind == "two" else ALONE
-    manifest = run / "manifest.json"
+    manifest = folder / "runs" / kind / "manifest.json"
     status = read_json(manifest)["status"] if manifest.exists() else "not begun"
     if status == "not begun":
-        done(folder, command, "run", f"{kind}.yaml", "--overwrite")
+        give_it(folder, kind, "run", f"{kind}.yaml", "--overwrite")
     else:
         if status == "training":
-            done(folder, command, "train", "--resume", kind)
-        done(folder, ALONE, "evaluate", kind)
-        done(folder, ALONE, "report", kind)
+            give_it(folder, kind, "train", "--resume", kind)
+        give_it(folder, kind, "evaluate", kind)
+        give_it(folder, kind, "report", kind)
     return status
 
 
@@ -152,7 +168,7 @@ def differences(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
 def uninterrupted(root: Path, kind: str) -> tuple[dict[str, Any], float]:
     """The facts of a run that nothing ends, and its seconds."""
     folder, began = place(root, f"whole-{kind}"), time.monotonic()
-    done(folder, TWO if kind == "two" else ALONE, "run", f"{kind}.yaml")
+    done(folder, kind, "run", f"{kind}.yaml")
     return facts(folder / "runs" / kind), time.monotonic() - began
 
 
@@ -163,7 +179,7 @@ def kills(root: Path, whole: dict[str, Any], seconds: dict[str, float], count: i
 
     def one(number: int, kind: str, share: float) -> dict[str, Any]:
         folder = place(root, f"kill-{number}")
-        process = give(folder, TWO if kind == "two" else ALONE, "run", f"{kind}.yaml")
+        process = started(folder, kind, "run", f"{kind}.yaml")
         time.sleep(share * seconds[kind])
         kill_all(process)
         told = {"kind": kind, "after_s": round(share * seconds[kind], 2), "share": round(share, 3)}
@@ -173,27 +189,40 @@ def kills(root: Path, whole: dict[str, Any], seconds: dict[str, float], count: i
         yield from pool.map(lambda parts: one(*parts), moments)
 
 
-def held(folder: Path, kind: str, whole: dict[str, Any]) -> dict[str, Any]:
+def held(folder: Path, kind: str, whole: dict[str, Any], give_it: Callable[..., object] = done) -> dict[str, Any]:
     """Let a killed run go on, and hold it against the uninterrupted one."""
     try:
-        left = go_on(folder, kind)
+        left = go_on(folder, kind, give_it)
         found = {"left": left, "differs": differences(whole[kind], facts(folder / "runs" / kind))}
     except (AssertionError, OSError, KeyError, ValueError) as error:
         found = {"left": "", "differs": [f"{type(error).__name__}: {error}"]}
     return found | {"same": not found["differs"]}
 
 
-def calls(root: Path, whole: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Kill a run within each of its writes, fsyncs and renames, one after the other."""
-    with dying.Dying() as forked:
-        counted = place(root, "counted")
-        numbers = forked.run(counted, "loop", "", 0)
-        for call, count in numbers.items():
-            for number in range(1, count + 1):
-                folder = place(root, f"{call}-{number}")
-                if forked.run(folder, "loop", call, number) is not None:
-                    raise AssertionError(f"{call} {number} of {count} was never reached")
-                yield {"kind": "loop", "within": f"{call} {number} of {count}"} | held(folder, "loop", whole)
+def calls(root: Path, whole: dict[str, Any], at_once: int) -> Iterator[dict[str, Any]]:
+    """Kill a run within each of its writes, fsyncs and renames. Every command is a fork of a process that has loaded all, for speed."""
+    with ExitStack() as stack:
+        idle: Queue[dying.Dying] = Queue()
+        for _ in range(at_once):
+            idle.put(stack.enter_context(dying.Dying()))
+        pool = stack.enter_context(ThreadPoolExecutor(at_once))
+        first = idle.get()
+        numbers = first.give(place(root, "counted"), "run", f"{SHORT}.yaml")
+        idle.put(first)
+        assert numbers, "an unkilled run tells its calls"
+
+        def one(call: str, number: int) -> dict[str, Any]:
+            folder, forked = place(root, f"{call}-{number}"), idle.get()
+            try:
+                if forked.give(folder, "run", f"{SHORT}.yaml", call=call, number=number) is not None:
+                    raise AssertionError(f"{call} {number} of {numbers[call]} was never reached")
+                told = {"kind": SHORT, "within": f"{call} {number} of {numbers[call]}"}
+                return told | held(folder, SHORT, whole, lambda at, _, *words: forked.give(at, *words))
+            finally:
+                idle.put(forked)
+                shutil.rmtree(folder, ignore_errors=True)
+
+        yield from pool.map(lambda parts: one(*parts), [(call, number + 1) for call in numbers for number in range(numbers[call])])
 
 
 def main(result: str, *words: str) -> None:
@@ -213,11 +242,13 @@ def main(result: str, *words: str) -> None:
             writer = csv.DictWriter(stream, ["text", "label"])
             writer.writeheader()
             writer.writerows(tiny.rows(190, seed=4))
+        kinds = [*(KINDS if given.kills else ()), *([SHORT] if given.calls else ())]
         with ThreadPoolExecutor(given.at_once) as pool:  # as slow as those that will be killed
-            timed = dict(zip(KINDS, pool.map(lambda kind: uninterrupted(root, kind), KINDS), strict=True))
+            timed = dict(zip(kinds, pool.map(lambda kind: uninterrupted(root, kind), kinds), strict=True))
         whole, seconds = ({kind: parts[at] for kind, parts in timed.items()} for at in (0, 1))
         found = []
-        for one in [*kills(root, whole, seconds, given.kills, given.seed, given.at_once), *(calls(root, whole) if given.calls else ())]:
+        moments = kills(root, whole, seconds, given.kills, given.seed, given.at_once)
+        for one in chain(moments, calls(root, whole, given.at_once) if given.calls else ()):
             found.append(one)
             print(json.dumps(one), flush=True)
     told = {"day": datetime.now(UTC).date().isoformat(), "machine": machine(), "seed": given.seed, "whole_s": seconds, "kills": found}
