@@ -193,8 +193,9 @@ def test_fractions_are_no_labels(tmp_path):
         prepared(tmp_path, "t.parquet")
 
 
-def test_a_list_where_one_label_is_wanted_names_the_way_out():
-    rows = [{"text": f"text {at}", "label": ["a", "b"]} for at in range(20)]
+@pytest.mark.parametrize("label", [["a", "b"], "['a', 'b']", '["a"]'])
+def test_a_list_where_one_label_is_wanted_names_the_way_out(label):
+    rows = [{"text": f"text {at}", "label": label} for at in range(20)]
     with pytest.raises(UserError, match=r"holds lists.*multi_label: true"):
         audit(DataSettings(source=rows), TASK, 0, None)
 

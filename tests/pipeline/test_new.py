@@ -117,6 +117,9 @@ def test_pairs_of_texts_are_recognised_by_their_names():
         (["late|damaged", "late", "damaged|refund", "refund|late"] * 10, "|"),
         (["late, damaged", "late", "damaged, refund", "refund, late"] * 10, ","),
         (['["late", "damaged"]', '["late"]', "[]", '["refund", "late"]'] * 10, ""),
+        (["['late', 'damaged']", "['late']", "[]", "['refund', 'late']"] * 10, ""),
+        (["['late' 'damaged']", "['late']", "[]", "['refund' 'late']"] * 10, ""),
+        (["[late, damaged]", "[late]", "[]", "[refund, late]"] * 10, ""),
         ([["late", "damaged"], ["late"], [], ["refund", "late"]] * 10, ""),
     ],
 )
@@ -128,6 +131,13 @@ def test_several_labels_in_a_cell_are_recognised(values, separator, tmp_path):
     recipe = read(tmp_path / "recipe.yaml")
     assert recipe.task.multi_label
     assert {name for value in values for name in recipe.task.wanted_labels({"label": value})} == {"late", "damaged", "refund"}
+
+
+def test_a_name_between_brackets_is_no_list(tmp_path):
+    rows = [{"text": f"something is wrong with order {at}", "level": ["[ERROR]", "[INFO]"][at % 2]} for at in range(40)]
+    write_jsonl(tmp_path / "rows.jsonl", rows)
+    found = new([str(tmp_path / "rows.jsonl")], tmp_path / "recipe.yaml")
+    assert not found.guess.multi_label and found.guess.columns["label"] == "level"
 
 
 def test_a_text_with_commas_is_no_list_of_labels():

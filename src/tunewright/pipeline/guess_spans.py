@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
 
-from tunewright.data.values.cells import value_of
+from tunewright.core.cells import value_of
 from tunewright.tasks.tags import MARKED, OUTSIDE, parts
 
 SEEN = 200

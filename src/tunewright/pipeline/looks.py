@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
+
+from tunewright.core.cells import listed, value_of
 
 Kind = Literal["text", "words", "label", "labels", "constant", "id", "time", "address", "number", "lists", "empty"]
 
@@ -39,7 +40,7 @@ class Look:
         letters: characters of a value, on average.
         words: words of a value, on average.
         top: the most frequent label names and their rows, for ``label``, ``labels`` and ``constant``.
-        separator: what stands between several labels, where they are text; empty for lists and JSON lists.
+        separator: what stands between several labels, where they are text; empty for lists, and where the text writes a list.
     """
 
     name: str
@@ -111,9 +112,10 @@ def _kind(facts: _Facts) -> tuple[Kind, str, str]:
         return "address", "an e-mail address, a link or a telephone number", ""
     if facts.share > 0.98 and filled >= 5 and facts.mostly(ID):
         return "id", "an id (every value differs)", ""
-    if separator := _json_lists(facts) or _separator(facts):
-        between = "JSON lists" if separator == "json" else f"names with {separator!r} between them"
-        return "labels", between, "" if separator == "json" else separator
+    if _lists_as_text(facts):
+        return "labels", "lists written as text", ""
+    if separator := _separator(facts):
+        return "labels", f"names with {separator!r} between them", separator
     if _repeats(distinct, filled) and facts.letters <= LONGEST_LABEL and not (facts.letters > 30 and facts.words > 5):
         return "label", f"{distinct} values that come back", ""
     if facts.words >= 3 or facts.letters >= 20:
@@ -142,13 +144,10 @@ def _lists(name: str, rows: int, values: list[list[Any]]) -> Look:
     return Look(name, "lists", "lists that are no labels (tokens of a text, or tags for them)", rows, len(values), len(counts))
 
 
-def _json_lists(facts: _Facts) -> str:
-    if not all(text.startswith("[") and text.endswith("]") for text in facts.texts):
-        return ""
-    try:
-        return "json" if all(isinstance(json.loads(text), list) for text in facts.counts) else ""
-    except json.JSONDecodeError:
-        return ""
+def _lists_as_text(facts: _Facts) -> bool:
+    """Whether every cell writes a list; one name between brackets, as [ERROR], is none."""
+    lists = {text: listed(text) for text in facts.counts}
+    return None not in lists.values() and any(len(names or ()) > 1 or isinstance(value_of(text), list) for text, names in lists.items())
 
 
 def _separator(facts: _Facts) -> str:
@@ -180,8 +179,7 @@ def _recur(parts: Counter[str], cells: Sequence[str], sign: str) -> bool:
 
 def _parts(text: str, separator: str) -> list[str]:
     if not separator:
-        found = json.loads(text)
-        return [str(one) for one in found] if isinstance(found, list) else [str(found)]
+        return listed(text) or []
     return [part.strip() for part in text.split(separator) if part.strip()]
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tunewright.core.cells import listed
 from tunewright.core.errors import UserError, hint
 from tunewright.core.folder import text_hash, whole, write_bytes
 
@@ -238,11 +239,8 @@ def _joined(names: Sequence[str], known: Sequence[str], several: bool) -> str:
 
 
 def _parted(cell: str, known: Sequence[str]) -> list[str]:
-    if cell.startswith("["):
-        try:
-            return [str(one) for one in json.loads(cell)]
-        except (ValueError, TypeError):
-            return [cell]
+    if (names := listed(cell)) is not None:
+        return names
     separator = _separator(known)
     return [part for one in (cell.split(separator) if separator else [cell]) if (part := one.strip())]
 

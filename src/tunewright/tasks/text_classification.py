@@ -1,12 +1,12 @@
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
+from tunewright.core.cells import listed
 from tunewright.core.errors import UserError, hint
 from tunewright.core.schema import Row
 from tunewright.tasks.base import Answer, Encoded, Role, Task
@@ -39,7 +39,8 @@ class TextClassification(Task):
     multi_label: bool = False
     """Whether a row may have several labels, or none."""
     separator: str | None = Field(None, min_length=1)
-    """What stands between labels where a cell holds several as text; left out, a list or JSON list is expected, or one of ``; | ,``."""
+    """What stands between labels where a cell holds several as text; left out, a list is expected (as text: in JSON or Python), or one of
+    ``; | ,``."""
     thresholds: tuple[Annotated[float, Field(ge=0, le=1)], ...] | None = None
     """Multi-label: the probability from which each label is given, parallel to ``labels``; left out, they are tuned on the
     validation rows."""
@@ -319,12 +320,8 @@ def split_labels(cell: str, separator: str | None = None) -> list[str]:
     >>> split_labels('["late", "damaged"]'), split_labels("late; damaged"), split_labels("")
     (['late', 'damaged'], ['late', 'damaged'], [])
     """
-    cell = cell.strip()
     if separator is None:
-        if cell.startswith("[") and cell.endswith("]"):
-            try:
-                return [str(one) for one in json.loads(cell)]
-            except json.JSONDecodeError:
-                pass
+        if (names := listed(cell)) is not None:
+            return names
         separator = next((one for one in ";|," if one in cell), ";")
     return [name for part in cell.split(separator) if (name := part.strip())]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 import pyarrow as pa
 
+from tunewright.core.cells import value_of
 from tunewright.core.errors import UserError
 from tunewright.data.values.base import Values, what_it_is
 from tunewright.tasks.base import Role
@@ -66,7 +66,7 @@ def answers_of(cell: Any) -> list[dict[str, Any]] | None:
         text = cell.strip()
         if text.lower() in NONE:
             return None
-        parsed = _json(text)
+        parsed = _parsed(text)
         return [_answer(cell, None)] if parsed is None else answers_of(parsed)
     if cell is None:
         return None
@@ -110,17 +110,7 @@ def _answer(text: Any, start: Any) -> dict[str, Any]:
     return {"start": int(start), "text": text}
 
 
-def _json(text: str) -> Any:
+def _parsed(text: str) -> Any:
     """What a text that is JSON, or a list or record as Python writes it, holds; None for any other text."""
-    if not (text[0] in "[{" and text[-1] in "]}"):
-        return None
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
-        import ast
-
-        try:
-            found = ast.literal_eval(text)
-        except (ValueError, SyntaxError, RecursionError, MemoryError):
-            return None
+    found = value_of(text)
     return found if isinstance(found, list | dict) else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tunewright.core.cells import value_of
 from tunewright.core.errors import UserError
 from tunewright.data.values.base import Values, as_text, is_list, remade_column, what_it_is
 from tunewright.tasks.base import Role
@@ -12,8 +13,14 @@ from tunewright.tasks.text_classification import split_labels
 
 
 def one(column: pa.ChunkedArray, role: Role, name: str) -> Values:
-    """One label name per row."""
-    return Values(label_text(column, name))
+    """One label name per row.
+
+    Raises:
+        UserError: as ``label_text``; or every cell writes a list as text.
+    """
+    found = label_text(column, name)
+    _no_lists(found, name)
+    return Values(found)
 
 
 def several(column: pa.ChunkedArray, role: Role, name: str) -> Values:
@@ -37,6 +44,19 @@ def labels_text(column: pa.ChunkedArray | pa.Array, name: str, separator: str | 
         UserError: the labels are fractions, or no plain values at all.
     """
     return remade_column(column, lambda values: _labels_text(values, name, separator), pa.list_(pa.string()))
+
+
+def _no_lists(column: pa.ChunkedArray, name: str) -> None:
+    filled = pc.utf8_trim_whitespace(column.drop_null())
+    if not len(filled) or not pc.all(pc.starts_with(filled, "[")).as_py():
+        return
+    cells = pc.unique(filled).to_pylist()
+    if all(isinstance(value_of(cell), list) for cell in cells):
+        raise UserError(
+            f"the label column {name!r} holds lists written as text ({', '.join(cells[:2])}...)",
+            "One label per row is wanted: a name or a whole number",
+            "For several labels per row write task: {name: text-classification, multi_label: true}",
+        )
 
 
 def _label_text(values: pa.Array, name: str) -> pa.Array:

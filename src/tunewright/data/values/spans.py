@@ -10,9 +10,9 @@ from typing import Any
 
 import pyarrow as pa
 
+from tunewright.core.cells import value_of
 from tunewright.core.errors import UserError
 from tunewright.data.values.base import Values, is_list, what_it_is
-from tunewright.data.values.cells import value_of
 from tunewright.data.values.tokens import places, token_lists
 from tunewright.tasks.base import Role
 from tunewright.tasks.tags import MARKED, OUTSIDE, entities, is_iob1, out_of_order

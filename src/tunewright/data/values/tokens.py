@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pyarrow as pa
 
+from tunewright.core.cells import value_of
 from tunewright.data.values.base import is_list
-from tunewright.data.values.cells import value_of
 
 
 def token_lists(column: pa.ChunkedArray | pa.Array) -> list[list[str] | None] | None:
