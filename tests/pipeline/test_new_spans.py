@@ -43,6 +43,17 @@ def test_tokens_with_tags_are_known(scheme: str, tmp_path: Path) -> None:
     assert recipe.data.columns == {"text": "words", "spans": "ner"} and data.task.labels == ("LOC", "PER")
 
 
+@pytest.mark.parametrize("bad", [["O"], None, [], "oops", ["O", "?", "B-PER", None, "O"]])
+def test_a_few_rows_whose_tags_do_not_fit_hide_no_entities(bad: Any, tmp_path: Path) -> None:
+    rows = [
+        {"words": ["New", f"York{at}", "to", "Rome", "Köln"], "ner": bad if at == 7 else SCHEMES[sorted(SCHEMES)[0]]} for at in range(40)
+    ]
+    (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    recipe, data = wrote(tmp_path / "rows.jsonl")
+    assert recipe.data.columns == {"text": "words", "spans": "ner"} and data.task.labels == ("LOC", "PER")
+    assert data.summary()["rows"]["kept"] == 39
+
+
 def test_a_conll_file_is_known_and_its_last_column_is_chosen(tmp_path: Path) -> None:
     (tmp_path / "train.conll").write_text("".join(CONLL.replace("call", f"call{at}").replace("EU", f"EU{at}") for at in range(40)))
     recipe, data = wrote(tmp_path / "train.conll")

@@ -44,24 +44,24 @@ def entities_in(columns: Mapping[str, Sequence[Any]]) -> Entities | None:
     """
     there = {name: islice((cell for cell in values if not _blank(cell)), SEEN) for name, values in columns.items()}
     cells = {name: [value_of(cell) for cell in some] for name, some in there.items()}
-    return _tagged(cells) or _placed(cells)
+    return _tagged(cells, columns) or _placed(cells)
 
 
 def _blank(cell: Any) -> bool:
     return cell is None or (isinstance(cell, str) and not cell.strip())
 
 
-def _tagged(cells: Mapping[str, Sequence[Any]]) -> Entities | None:
-    """Tokens and their tags: lists of the same lengths, the one of words, the other of few tags."""
-    tags = [name for name, values in cells.items() if _are_tags(values)]
-    tokens = [name for name, values in cells.items() if name not in tags and _are_lists(values)]
-    for text in tokens:
-        fitting = [name for name in tags if list(map(len, cells[name])) == list(map(len, cells[text]))]
+def _tagged(cells: Mapping[str, Sequence[Any]], columns: Mapping[str, Sequence[Any]]) -> Entities | None:
+    """Tokens and their tags: lists of the same lengths in nearly all rows, the one of words, the other of few tags."""
+    lists = {name: found for name, values in cells.items() if (found := _lists(values))}
+    tags = [name for name, found in lists.items() if _are_tags(found)]
+    for text in (name for name in lists if name not in tags):
+        fitting = [name for name in tags if _go_together(columns[text], columns[name])]
         if fitting:
             best = min(fitting, key=lambda name: (TAG_NAMES.index(name) if name in TAG_NAMES else len(TAG_NAMES), -fitting.index(name)))
             why = {
                 "text": "lists of tokens, which are read with single blanks between them",
-                "spans": _told(_types(cells[best]), "a tag for each token"),
+                "spans": _told(_types(lists[best]), "a tag for each token"),
             }
             return Entities(text, best, why, tuple(name for name in fitting if name != best))
     return None
@@ -77,21 +77,29 @@ def _placed(cells: Mapping[str, Sequence[Any]]) -> Entities | None:
     return Entities(None, best, why, tuple(name for name in found if name != best))
 
 
-def _are_lists(values: Sequence[Any]) -> bool:
-    return bool(values) and all(isinstance(one, list) and all(isinstance(token, str) or token is None for token in one) for one in values)
+def _lists(values: Sequence[Any]) -> list[list[str | None]]:
+    """The lists of texts in a column; none where more than a few cells hold something else."""
+    found = [one for one in values if isinstance(one, list) and all(isinstance(token, str) or token is None for token in one)]
+    return found if len(found) >= (1 - STRANGE) * len(values) else []
 
 
-def _are_tags(values: Sequence[Any]) -> bool:
+def _go_together(tokens: Sequence[Any], tags: Sequence[Any]) -> bool:
+    """Whether there is a tag for each token, in nearly all rows that have both."""
+    both = ((one, other) for one, other in zip(tokens, tags, strict=True) if not (_blank(one) or _blank(other)))
+    pairs = [(value_of(one), value_of(other)) for one, other in islice(both, SEEN)]
+    fitting = sum(isinstance(one, list) and isinstance(other, list) and len(one) == len(other) for one, other in pairs)
+    return fitting > 0 and fitting >= (1 - STRANGE) * len(pairs)
+
+
+def _are_tags(values: Sequence[Sequence[str | None]]) -> bool:
     """Lists of tags: ``O`` and, of the others, most with their place (B-, I-)."""
-    if not _are_lists(values):
-        return False
     counts = Counter(tag for one in values for tag in one)
     marked = sum(count for tag, count in counts.items() if tag and MARKED.fullmatch(tag))
     return counts[OUTSIDE] > 0 and marked > 0.9 * (sum(counts.values()) - counts[OUTSIDE]) > 0
 
 
-def _types(values: Sequence[Sequence[str]]) -> Counter[str]:
-    return Counter(label for one in values for tag in one if tag != OUTSIDE for place, label in [parts(tag)] if place not in "IEL")
+def _types(values: Sequence[Sequence[str | None]]) -> Counter[str]:
+    return Counter(label for one in values for tag in one if tag and tag != OUTSIDE for place, label in [parts(tag)] if place not in "IEL")
 
 
 def _places(values: Sequence[Any]) -> Counter[str]:

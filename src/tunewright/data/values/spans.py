@@ -49,7 +49,8 @@ Read = list[Span] | list[str] | None
 
 
 def read(column: pa.ChunkedArray, role: Role, name: str, beside: pa.ChunkedArray) -> Values:
-    """Entities as lists of ``start, end, label``; a missing or blank cell is null, an empty list is a row without entities.
+    """Entities as lists of ``start, end, label``; a missing or blank cell is null, an empty list is a row without entities (beside tokens
+    that other rows have tags for: a row whose tags are missing).
 
     Cells hold lists of ``[start, end, label]`` or of records (doccano, spaCy, Prodigy, Label Studio), a tag for each token in any of the
     usual schemes, or one of these written as JSON or Python.
@@ -76,6 +77,8 @@ def read(column: pa.ChunkedArray, role: Role, name: str, beside: pa.ChunkedArray
     tagged = _Tagged.of([tags for tags in lists if tags is not None])
     tokens = token_lists(beside) if tagged.some else None
     texts: Sequence[Any] = tokens if tokens is not None else beside.to_pylist() if tagged.some else [None] * len(cells)
+    if tokens is not None:
+        lists = [[] if cell == [] else tags for cell, tags in zip(cells, lists, strict=True)]  # tokens without a tag
     told = zip(cells, lists, texts, strict=True)
     rows = [(cell, None) if tags is None else tagged.spans(tags, text) for cell, tags, text in told]
     return _values(rows)
