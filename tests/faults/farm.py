@@ -6,7 +6,7 @@ test rows and the report. All its processes are killed at once. Then comes what 
 --resume`` where it was trained, then ``evaluate`` and ``report``. Held together are the bytes of the model, ``metrics.json`` without what
 the clock and the machine say, ``data.json``, and the steps of ``events.jsonl``, each of which must be there once.
 
-Usage: python -m tests.faults.farm RESULT_JSON [--kills 50] [--seed 0] [--at-once 2] [--calls]
+Usage: python -m tests.faults.farm RESULT_JSON [--kills 50] [--seed 0] [--at-once 2] [--calls [--every 1]]
 """
 
 from __future__ import annotations
@@ -199,8 +199,8 @@ def held(folder: Path, kind: str, whole: dict[str, Any], give_it: Callable[..., 
     return found | {"same": not found["differs"]}
 
 
-def calls(root: Path, whole: dict[str, Any], at_once: int) -> Iterator[dict[str, Any]]:
-    """Kill a run within each of its writes, fsyncs and renames. Every command is a fork of a process that has loaded all, for speed."""
+def calls(root: Path, whole: dict[str, Any], at_once: int, every: int) -> Iterator[dict[str, Any]]:
+    """Kill a run within each ``every``-th of its writes, fsyncs and renames. Every command is a fork of a process that has loaded all."""
     with ExitStack() as stack:
         idle: Queue[dying.Dying] = Queue()
         for _ in range(at_once):
@@ -213,16 +213,17 @@ def calls(root: Path, whole: dict[str, Any], at_once: int) -> Iterator[dict[str,
 
         def one(call: str, number: int) -> dict[str, Any]:
             folder, forked = place(root, f"{call}-{number}"), idle.get()
+            told = {"kind": SHORT, "within": f"{call} {number} of {numbers[call]}"}
             try:
                 if forked.give(folder, "run", f"{SHORT}.yaml", call=call, number=number) is not None:
-                    raise AssertionError(f"{call} {number} of {numbers[call]} was never reached")
-                told = {"kind": SHORT, "within": f"{call} {number} of {numbers[call]}"}
+                    return told | {"left": "", "differs": ["it was never reached"], "same": False}
                 return told | held(folder, SHORT, whole, lambda at, _, *words: forked.give(at, *words))
             finally:
                 idle.put(forked)
                 shutil.rmtree(folder, ignore_errors=True)
 
-        yield from pool.map(lambda parts: one(*parts), [(call, number + 1) for call in numbers for number in range(numbers[call])])
+        due = [(call, number) for call, count in numbers.items() for number in range(1, count + 1, every)]
+        yield from pool.map(lambda parts: one(*parts), due)
 
 
 def main(result: str, *words: str) -> None:
@@ -234,6 +235,7 @@ def main(result: str, *words: str) -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--at-once", type=int, default=2)
     parser.add_argument("--calls", action="store_true", help="Kill within each write, fsync and rename too.")
+    parser.add_argument("--every", type=int, default=1, help="Of the calls of a kind, the first and each that is so many further on.")
     given = parser.parse_args(words)
     with tempfile.TemporaryDirectory() as scratch:
         root = Path(scratch).resolve()
@@ -248,10 +250,17 @@ def main(result: str, *words: str) -> None:
         whole, seconds = ({kind: parts[at] for kind, parts in timed.items()} for at in (0, 1))
         found = []
         moments = kills(root, whole, seconds, given.kills, given.seed, given.at_once)
-        for one in chain(moments, calls(root, whole, given.at_once) if given.calls else ()):
+        for one in chain(moments, calls(root, whole, given.at_once, given.every) if given.calls else ()):
             found.append(one)
             print(json.dumps(one), flush=True)
-    told = {"day": datetime.now(UTC).date().isoformat(), "machine": machine(), "seed": given.seed, "whole_s": seconds, "kills": found}
+    told = {
+        "day": datetime.now(UTC).date().isoformat(),
+        "machine": machine(),
+        "seed": given.seed,
+        "every": given.every,
+        "whole_s": seconds,
+        "kills": found,
+    }
     Path(result).write_text(json.dumps(told, indent=1) + "\n")
     bad = sum(not one["same"] for one in found)
     print(f"{len(found)} killed, {len(found) - bad} ended as the uninterrupted run, {bad} did not")
