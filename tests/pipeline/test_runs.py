@@ -156,3 +156,16 @@ def test_a_run_without_a_model_is_told_what_to_do(tmp_path: Path, status: str, t
         evaluate(tmp_path, "tunewright evaluate run")
     with pytest.raises(UserError, match="holds no trained model"):
         load(tmp_path)
+
+
+def test_what_a_kill_left_half_written_is_cleared_by_the_one_who_writes_next(tmp_path: Path) -> None:
+    run = proved_run(tmp_path)
+    halves = [run / ".metrics.json.0a1b2c3d.part", run / "model" / ".README.md.0a1b2c3d.part"]
+    for half in halves:
+        half.touch()
+    with locked(run), pytest.raises(UserError, match=f"being written by process {os.getpid()}"), runs.alone(run):
+        pytest.fail("two writers")
+    assert all(half.exists() for half in halves), "they may belong to the other"
+    with runs.alone(run):
+        assert not any(half.exists() for half in halves)
+    assert (run / "model" / "model.safetensors").exists() and (run / "data.json").exists()

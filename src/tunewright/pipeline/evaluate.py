@@ -35,17 +35,22 @@ def evaluate(run: Path, command: str) -> dict[str, Any]:
         What ``metrics.json`` holds.
 
     Raises:
-        UserError: the run has no model, or its dataset is gone or damaged.
+        UserError: the run has no model, another process writes it, or its dataset is gone or damaged.
         ProofFailed: the model is not the one that was proved.
     """
+    manifest = runs.served(run)
+    runs.verify(run, manifest)
+    with runs.alone(run):
+        return _evaluate(run, manifest, command)
+
+
+def _evaluate(run: Path, manifest: dict[str, Any], command: str) -> dict[str, Any]:
     from tunewright.data.dataset import Dataset
     from tunewright.metrics.own import resolve
     from tunewright.model.predict import Predictor
 
     calm_libraries()
     began = time.monotonic()
-    manifest = runs.served(run)
-    runs.verify(run, manifest)
     facts, recipe = read_json(run / "data.json"), read(run / "recipe.yaml")
     dataset = Dataset.open(Path(facts["folder"]))
     predictor = Predictor.load(run / "model", recipe.evaluate.batch_size)

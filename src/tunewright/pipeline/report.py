@@ -11,19 +11,20 @@ def report(run: Path) -> Path:
     A run whose ``model/`` was taken away still has its report.
 
     Raises:
-        UserError: the folder is no run.
+        UserError: the folder is no run, or another process writes it.
         ProofFailed: the model in it is not the one that was proved.
     """
     from tunewright.core.folder import read_json, write_bytes
-    from tunewright.pipeline.runs import update, verify
+    from tunewright.pipeline.runs import alone, update, verify
     from tunewright.report import card, page
 
     manifest = read_json(run / "manifest.json")
     if "served" in manifest and (run / "model").is_dir():
         verify(run, manifest)
-    written = page.write(run)
-    readme = card.write(run)
-    if (run / "model").is_dir():
-        write_bytes(run / "model" / "README.md", readme.read_bytes())
-    update(run, {})
+    with alone(run):
+        written = page.write(run)
+        readme = card.write(run)
+        if (run / "model").is_dir():
+            write_bytes(run / "model" / "README.md", readme.read_bytes())
+        update(run, {})
     return written

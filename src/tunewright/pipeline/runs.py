@@ -13,7 +13,7 @@ from typing import Any
 
 from tunewright.core import launch
 from tunewright.core.errors import ProofFailed, UserError, nearest
-from tunewright.core.folder import LOCK, file_hash, locked, read_json, read_lines, tree_hashes, write_json
+from tunewright.core.folder import LOCK, clear_halves, file_hash, locked, read_json, read_lines, tree_hashes, write_json
 from tunewright.pipeline.recipe import Recipe
 
 PACKAGES = (
@@ -123,6 +123,19 @@ def begun(run: Path) -> Iterator[None]:
             if not was_trained(run):
                 shutil.rmtree(run, ignore_errors=True)
             raise
+
+
+@contextmanager
+def alone(run: Path) -> Iterator[None]:
+    """Write a run alone; what a kill left half-written in it is cleared away.
+
+    Raises:
+        UserError: another process writes the run.
+    """
+    with locked(run):
+        for folder in (run, run / "model", run / "predictions"):
+            clear_halves(folder)
+        yield
 
 
 def was_trained(run: Path) -> bool:

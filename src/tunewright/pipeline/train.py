@@ -12,7 +12,7 @@ from pathlib import Path
 from tunewright.core import launch
 from tunewright.core.chance import seed_for
 from tunewright.core.errors import DiskFull, Interrupted, Terminated, UserError
-from tunewright.core.folder import locked, read_json, write_json, write_text
+from tunewright.core.folder import read_json, write_json, write_text
 from tunewright.core.log import calm_libraries, say
 from tunewright.model.methods import METHODS
 from tunewright.pipeline import runs
@@ -66,7 +66,7 @@ def resume(run: Path) -> Path:
     calm_libraries()
     if not together().first:
         return _follow()
-    with together().leading(), locked(run):
+    with together().leading(), runs.alone(run):
         manifest = read_json(run / "manifest.json")
         if manifest["status"] == runs.FAILED:
             runs.served(run)
@@ -89,9 +89,9 @@ def _begin_and_train(recipe: Recipe, where: Path, stem: str, command: str, overw
     give_back()
     run = runs.claim(plan.asked, stem, overwrite)
     with runs.begun(run):
-        runs.begin(run, plan.recipe, where, command)
         write_text(run / "recipe.yaml", written(plan.recipe, plan.asked, plan.reasons))
         write_json(run / "data.json", data_facts(plan))
+        runs.begin(run, plan.recipe, where, command)  # comes last: a run with a manifest can go on
         _fit_and_save(run, plan, ready, None)
     return run
 
