@@ -157,6 +157,13 @@ def test_several_labels_are_written_and_read_back() -> None:
         reviewed([rows[0] | {"corrected": "late|wet"}], there([line]), known, True, "s")
 
 
+@pytest.mark.parametrize(("cell", "names"), [("[ERROR]", ("[ERROR]",)), ("['[ERROR]', 'lost']", ("[ERROR]", "lost"))])
+def test_a_label_between_brackets_is_no_list_of_labels(cell: str, names: tuple[str, ...]) -> None:
+    line = Line("a.csv", 0, "train", "it came late", ("late",), 0.9, ())
+    found = reviewed([{"file": "a.csv", "row": 0, "corrected": cell}], there([line]), ["late", "lost", "[ERROR]"], True, "s")
+    assert found.corrections[0].new == names
+
+
 def test_several_labels_stand_in_one_cell(tmp_path: Path) -> None:
     line = replace(LINES[0], label=("billing", "delivery"), suggested=())
     write(tmp_path / "s.csv", [line], KNOWN, several=True)

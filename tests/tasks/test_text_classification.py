@@ -103,6 +103,8 @@ def test_several_labels_become_a_row_of_zeros_and_ones() -> None:
         ("['late', 'damaged']", None, ["late", "damaged"]),
         ("['late' 'damaged']", None, ["late", "damaged"]),
         ("['late'\n 'damaged']", None, ["late", "damaged"]),
+        ("['late' \"it's damaged\"]", None, ["late", "it's damaged"]),
+        ("[\"it's late\"\n \"it's damaged\" 'lost']", None, ["it's late", "it's damaged", "lost"]),
         ("['it is late', \"it's damaged\"]", None, ["it is late", "it's damaged"]),
         ("{'late'}", None, ["late"]),
         ("[1, 2]", None, ["1", "2"]),

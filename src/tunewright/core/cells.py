@@ -5,9 +5,13 @@ from __future__ import annotations
 import ast
 import io
 import json
+import re
 import tokenize
 from itertools import pairwise
 from typing import Any
+
+SIDE_BY_SIDE = re.compile(r"""['"]\s+['"]""")
+"""The end of a text and the beginning of another, with nothing but blanks between them."""
 
 
 def value_of(cell: Any) -> Any:
@@ -45,7 +49,7 @@ def listed(cell: str) -> list[str] | None:
 
 def _with_commas(text: str) -> str:
     """A list as NumPy prints it, with commas between its texts; without, Python would read two texts as one."""
-    if "' '" not in text and '" "' not in text and "'\n" not in text:
+    if not SIDE_BY_SIDE.search(text):
         return text
     try:
         signs = [one for one in tokenize.generate_tokens(io.StringIO(text).readline) if one.type != tokenize.NL]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tunewright.core.cells import listed
+from tunewright.core.cells import value_of
 from tunewright.core.errors import UserError, hint
 from tunewright.core.folder import text_hash, whole, write_bytes
 
@@ -239,8 +239,9 @@ def _joined(names: Sequence[str], known: Sequence[str], several: bool) -> str:
 
 
 def _parted(cell: str, known: Sequence[str]) -> list[str]:
-    if (names := listed(cell)) is not None:
-        return names
+    if cell.startswith("["):  # a name between brackets is no list
+        found = value_of(cell)
+        return [str(one) for one in found] if isinstance(found, list) else [cell]
     separator = _separator(known)
     return [part for one in (cell.split(separator) if separator else [cell]) if (part := one.strip())]
 

@@ -57,5 +57,6 @@ RULES: Registry[Rule] = Registry(
     },
 )
 
-RULES_VERSION = 5
-"""Raised when a rule finds other rows, mends them otherwise or tells more of them than before: datasets then get a new version."""
+RULES_VERSION = 6
+"""Raised when a table is read otherwise than before, or a rule finds other rows, mends them otherwise or tells more of them: datasets then
+get a new version."""
