@@ -14,7 +14,7 @@ from tunewright.core.folder import whole, write_json
 from tunewright.model.base import Base
 from tunewright.model.methods.base import Method
 from tunewright.model.methods.parts import output_words
-from tunewright.model.quantize import loading, needs, quantised
+from tunewright.model.quantize import keep_as_loaded, loading, needs, quantised
 from tunewright.model.settings import ModelSettings
 from tunewright.tasks.base import Task
 
@@ -70,6 +70,7 @@ def build(base: Base, settings: ModelSettings, task: Task, method: Method, seed:
         else:
             whole = list(head_modules(_drawn(base, settings, task), ())) if quantised(settings, method) else []
             model, new = _with_head(base, settings, task, loading(settings, method, whole))
+        keep_as_loaded(model)
         resized = fit_tokens(model, base.tokenizer)
         head = head_modules(model, new)
         thaw = method.before_step(model, head)

@@ -18,6 +18,9 @@ BITS = {"nf4": 4.5, "fp4": 4.5, "int8": 8.0}
 BITS_TWICE = 4.127
 """Of one in four bits whose scales are quantised too. Source: Dettmers et al. 2023, section 3 (arXiv:2305.14314)."""
 
+PACKS = "support_avx512bf16_for_cpu"
+"""What bitsandbytes' four-bit layers ask before they pack their weights for answers."""
+
 
 def quantised(settings: ModelSettings, method: Method) -> str | None:
     """How the base is quantised: as the recipe says, else as the method does."""
@@ -85,6 +88,17 @@ def loading(settings: ModelSettings, method: Method, whole: list[str]) -> dict[s
         "quantization_config": cast(Any, BitsAndBytesConfig)(**options, llm_int8_skip_modules=whole),
         "device_map": {"": where},
     }
+
+
+def keep_as_loaded(model: nn.Module) -> None:
+    """Have four-bit layers answer with the weights that were trained on.
+
+    For answers on a processor that computes in bf16, bitsandbytes (seen in 0.50) would pack a layer anew, its scales and products rounded
+    to bf16: other answers than those of a step, and an error where the outputs of the layer are no multiple of 32.
+    """
+    for module in model.modules():
+        if hasattr(module, PACKS):
+            setattr(module, PACKS, False)
 
 
 def is_quantised(module: nn.Module) -> bool:
