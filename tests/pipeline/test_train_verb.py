@@ -62,8 +62,17 @@ def test_a_model_that_fails_its_proof_is_not_served_and_the_run_says_so(work: Pa
             verb(run)
 
 
-def test_a_model_that_is_proved_gets_its_name_and_its_adapter_too(work: Path) -> None:
+def test_a_model_that_is_proved_gets_its_name_and_its_adapter_too(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made, replace = list[Path](), Path.replace
+
+    def seen(half: Path, path: Path) -> Path:
+        made.append(path)
+        return replace(half, path)
+
+    monkeypatch.setattr(Path, "replace", seen)
     run = train(recipe(method={"name": "lora", "rank": 2}), work, "tiny", COMMAND)
+    begun = made.index(run / "manifest.json")
+    assert {run / "recipe.yaml", run / "data.json"} <= set(made[:begun]), "a run with a manifest can go on, whenever it is killed"
     manifest = read_json(run / "manifest.json")
     assert manifest["status"] == "trained" and manifest["served"]["sha256"] == file_hash(run / "model" / "model.safetensors")
     assert (run / "adapter" / "adapter_config.json").is_file() and not list(run.glob("*.unproved"))
