@@ -31,6 +31,8 @@ def test_a_bar_draws_nothing_where_there_is_no_terminal(capsys: pytest.CaptureFi
 
 
 def test_libraries_are_kept_calm(monkeypatch: pytest.MonkeyPatch) -> None:
+    import logging as of_libraries
+
     from transformers.utils import logging
 
     monkeypatch.delenv("HF_HUB_DISABLE_TELEMETRY", raising=False)
@@ -38,6 +40,7 @@ def test_libraries_are_kept_calm(monkeypatch: pytest.MonkeyPatch) -> None:
     log.calm_libraries()
     assert logging.get_verbosity() == logging.ERROR
     assert not logging.is_progress_bar_enabled()
+    assert not of_libraries.getLogger("bitsandbytes.backends.cpu.ops").isEnabledFor(of_libraries.WARNING)
     import os
 
     assert os.environ["HF_HUB_DISABLE_TELEMETRY"] == "1"

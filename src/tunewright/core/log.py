@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import warnings
 from typing import TYPE_CHECKING
@@ -54,12 +55,14 @@ def progress() -> Progress:
 
 
 def calm_libraries() -> None:
-    """Keep Hugging Face from drawing bars and reports of its own, and from looking for anything on the network that nobody asked for."""
+    """Keep Hugging Face from drawing bars and reports of its own, and from looking for anything on the network that nobody asked for; and
+    bitsandbytes, which PEFT loads, from telling what it lacks on this machine, and at every product that it rounds."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
-    from transformers.utils import logging
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
+    from transformers.utils import logging as of_transformers
 
-    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    of_transformers.set_verbosity_error()  # type: ignore[no-untyped-call]
+    of_transformers.disable_progress_bar()  # type: ignore[no-untyped-call]
     warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")  # what libraries tell each other of their next release

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Any, cast
 
 from tunewright.core.errors import MissingExtra
@@ -71,7 +70,6 @@ def loading(settings: ModelSettings, method: Method, whole: list[str]) -> dict[s
     import torch
     from transformers import BitsAndBytesConfig
 
-    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # it tells at every product that it rounds
     where = device()
     compute = torch.bfloat16 if precision("auto", where) == "bf16" and where == "cuda" else torch.float32
     options: dict[str, Any] = (
