@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from hypothesis import strategies as st
 
 from tests import tiny
 from tunewright.core.errors import BadConfig, UserError
+from tunewright.tasks.tags import entities, out_of_order
 from tunewright.tasks.token_classification import IGNORED, TokenClassification, spans_of
 
 TASK = TokenClassification(labels=("LOC", "PER"))
@@ -180,6 +183,31 @@ def test_of_several_pieces_the_mean_decides_and_the_first_says_where_an_entity_b
     odds = np.array([[1, 0, 0, 0, 0], [0.5, 0, 0, 0.5, 0.0], [0.0, 0, 0, 0, 1.0], [1, 0, 0, 0, 0], [1, 0, 0, 0, 0]])
     answer = task.decode(row, [odds], one, TOKENIZERS["words"])
     assert answer["spans"] == [{"start": 0, "end": 7, "label": "PER", "text": "annaana", "probability": 0.75}]
+
+
+@given(data=st.data(), types=st.integers(1, 3), words=st.integers(1, 5))
+@settings(deadline=None, max_examples=150)
+def test_the_tags_of_an_answer_are_the_most_probable_ones_that_make_whole_entities(data: st.DataObject, types: int, words: int) -> None:
+    names = tuple("abc"[:types])
+    task = TokenClassification(labels=names, words="blanks")
+    row = {"text": " ".join("nobody"[: at + 1] for at in range(words))}
+    (one,) = task.encode([row], TOKENIZERS["bytes"], 100)
+    drawn = data.draw(st.lists(st.floats(0.01, 1), min_size=words * len(task.tags), max_size=words * len(task.tags)))
+    of_word = np.array(drawn).reshape(words, -1)
+    of_word /= of_word.sum(1, keepdims=True)
+    odds = np.full((len(one.pieces[0]["input_ids"]), len(task.tags)), 1 / len(task.tags))
+    odds[one.beside[0]["at"]] = of_word
+    chances = {}
+    for path in itertools.product(range(len(task.tags)), repeat=words):
+        tags = [task.tags[at] for at in path]
+        if not out_of_order(tags):
+            chances[tuple(tags)] = math.prod(of_word[word, at] for word, at in enumerate(path))
+    best = max(chances.values())
+    wanted = [entities(tags) for tags, chance in chances.items() if chance >= best * (1 - 1e-9)]
+    at = {place: number for number, place in enumerate(words_of(row["text"], task, TOKENIZERS["bytes"]))}
+    begins, ends = {place[0]: number for place, number in at.items()}, {place[1]: number + 1 for place, number in at.items()}
+    found = [(begins[start], ends[end], label) for start, end, label in places(task.decode(row, [odds], one, TOKENIZERS["bytes"]))]
+    assert found in wanted
 
 
 def test_the_longest_of_overlapping_entities_is_learned_and_an_unknown_type_is_not() -> None:

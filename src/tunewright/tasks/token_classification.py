@@ -217,15 +217,14 @@ class TokenClassification(Task):
             return Found([], np.zeros(0, dtype=np.int16), np.zeros((0, 2), dtype=np.float32))
         first = np.flatnonzero(np.diff(word, prepend=-1))
         of_word = odds if len(first) == len(odds) else _averaged(odds, first)
-        tags = of_word.argmax(axis=1)
-        names = self.tags
+        tags, names = _best_tags(of_word), self.tags
         spans = []
         for begin, behind, label in entities([names[tag] for tag in tags]):
             from_, to = int(start[first[begin]]), int(end[first[behind - 1]])
             sure = float(of_word[np.arange(begin, behind), tags[begin:behind]].min())
             spans.append({"start": from_, "end": to, "label": label, "text": text[from_:to], "probability": sure})
         best = -np.sort(-of_word, axis=1)[:, :2]
-        return Found(spans, tags.astype(np.int16), best.astype(np.float32))
+        return Found(spans, of_word.argmax(axis=1).astype(np.int16), best.astype(np.float32))
 
     def outcome(self, rows: Sequence[Row], answers: Sequence[Answer]) -> SpanOutcome:
         return self.counted(rows, [[(one["start"], one["end"], one["label"]) for one in answer["spans"]] for answer in answers])
@@ -330,6 +329,34 @@ def _averaged(odds: np.ndarray, first: np.ndarray) -> np.ndarray:
     mean = np.add.reduceat(np.column_stack([odds[:, 0], types.sum(axis=2)]), first, axis=0) / sizes
     share = types[first] / np.maximum(types[first].sum(axis=2, keepdims=True), np.finfo(np.float64).tiny)
     return np.column_stack([mean[:, 0], (mean[:, 1:, None] * share).reshape(len(first), -1)])
+
+
+def _best_tags(odds: np.ndarray) -> np.ndarray:
+    """(words,) the most probable tags of which each I goes on with an entity of its type: where those that are most probable word by word
+    do not, they are searched for (Viterbi 1967).
+
+    Args:
+        odds: (words, tags) probabilities of ``O``, then of B and I of each type.
+    """
+    import numpy as np
+
+    tags = odds.argmax(axis=1)
+    behind = np.append(0, tags[:-1])
+    if not np.any((tags > 0) & (tags % 2 == 0) & (behind != tags) & (behind != tags - 1)):
+        return tags
+    scores = np.log(np.maximum(odds, np.finfo(np.float64).tiny))
+    begins, inside = np.arange(1, odds.shape[1], 2), np.arange(2, odds.shape[1], 2)
+    came = np.zeros(odds.shape, dtype=np.int64)
+    best = scores[0].copy()
+    best[inside] = -np.inf
+    for word in range(1, len(odds)):
+        came[word] = best.argmax()
+        came[word, inside] = np.where(best[inside] > best[begins], inside, begins)
+        best = best[came[word]] + scores[word]
+    path = [int(best.argmax())]
+    for word in range(len(odds) - 1, 0, -1):
+        path.append(int(came[word, path[-1]]))
+    return np.array(path[::-1])
 
 
 def _stands_between_blanks(row: Row) -> bool:
