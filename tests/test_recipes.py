@@ -1,4 +1,4 @@
-"""The shipped recipes are short, valid, and find their columns in the real data."""
+"""The shipped recipes are short and valid, find their columns in the real data, and go the whole road."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tunewright.core.folder import read_json
 from tunewright.pipeline.recipe import read
 
 FOLDER = Path(__file__).parents[1] / "recipes"
@@ -51,3 +52,30 @@ def test_a_recipe_has_six_lines_at_most_and_reads_its_data_whole(
     assert rows["test"]["rows"] == expected["test_rows"], "no row of a given test split is left out"
     assert rows["train"]["rows"] + rows["validation"]["rows"] == expected["other_rows"]
     assert plan.train.epochs == expected["epochs"] and all(0 < score < 1 for score in expected["scores"].values())
+
+
+@pytest.fixture(scope="session")
+def part(real_data: Path, generated: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A thirtieth of the data of all recipes, by their names; of those that are generated a sixth."""
+    folder = tmp_path_factory.mktemp("part")
+    for name in ("banking77", "mit_restaurant", "stsb"):
+        (folder / name).mkdir()
+        for file in (real_data / name).glob("*.jsonl"):
+            (folder / name / file.name).write_text("\n".join(file.read_text(encoding="utf-8").splitlines()[::30]), encoding="utf-8")
+    squad = read_json(generated / "questions.json")
+    (folder / "questions.json").write_text(json.dumps({**squad, "data": squad["data"][::6]}))
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
+def test_a_recipe_goes_the_whole_road(recipe: Path, part: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tunewright.pipeline.run import run
+
+    monkeypatch.chdir(part)
+    less = {"output_dir": str(tmp_path), "train.max_steps": 2, "evaluate.resamples": 100, "evaluate.baselines": []}
+    made, metrics = run(read(recipe, less), part, recipe.stem, f"tunewright run {recipe.name}")
+    expected = json.loads((FOLDER / "expected.json").read_text())[recipe.stem]
+    assert expected["scores"].keys() <= metrics["test"].keys()
+    assert metrics["proof"]["same_labels"] == metrics["proof"]["rows"] > 0
+    assert read_json(made / "manifest.json")["status"] == "evaluated" and (made / "report.html").is_file()
