@@ -340,7 +340,7 @@ def _best_tags(odds: np.ndarray) -> np.ndarray:
     """
     import numpy as np
 
-    tags = odds.argmax(axis=1)
+    tags: np.ndarray = odds.argmax(axis=1)
     behind = np.append(0, tags[:-1])
     if not np.any((tags > 0) & (tags % 2 == 0) & (behind != tags) & (behind != tags - 1)):
         return tags
