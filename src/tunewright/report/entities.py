@@ -44,8 +44,8 @@ def part(facts: Facts) -> TaskPart:
     limits += [f"Most often wrong: {told}." for told in _mostly(found)]
     limits.append("Entities do not overlap: of nested ones it finds one.")
     limits.append(
-        "Scored are the answers of `tunewright predict`, whose tags make whole entities. The pipeline of Transformers takes the tag of each "
-        "word by itself, and may break an entity in two."
+        "Scored are the answers of `tunewright predict`, whose tags make whole entities. The pipeline of Transformers takes the tag of "
+        "each word by itself, and may break an entity in two."
     )
     return TaskPart(
         kind=f"entities of {types}",
