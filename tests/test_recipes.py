@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -37,6 +38,11 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("out")
 
 
+def quick(recipe: Path) -> dict[str, Any]:
+    """Settings that leave out what removes nothing and takes long."""
+    return {"data.rules": {"label-noise": False}} if recipe.stem.startswith("banking77") else {}
+
+
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
 def test_a_recipe_has_six_lines_at_most_and_reads_its_data_whole(
     recipe: Path, request: pytest.FixtureRequest, out: Path, monkeypatch: pytest.MonkeyPatch
@@ -45,8 +51,7 @@ def test_a_recipe_has_six_lines_at_most_and_reads_its_data_whole(
 
     assert len(recipe.read_text().splitlines()) <= 6
     monkeypatch.chdir(request.getfixturevalue("generated" if recipe.stem in GENERATED else "real_data"))
-    quick = {"data.rules": {"label-noise": False}} if recipe.stem.startswith("banking77") else {}  # it removes nothing, and takes minutes
-    plan = read(recipe, {"output_dir": str(out), **quick})
+    plan = read(recipe, {"output_dir": str(out), **quick(recipe)})
     expected = json.loads((FOLDER / "expected.json").read_text())[recipe.stem]
     rows = prepare(plan, recipe.parent).summary()["splits"]
     assert rows["test"]["rows"] == expected["test_rows"], "no row of a given test split is left out"
@@ -73,7 +78,7 @@ def test_a_recipe_goes_the_whole_road(recipe: Path, part: Path, tmp_path: Path, 
     from tunewright.pipeline.run import run
 
     monkeypatch.chdir(part)
-    less = {"output_dir": str(tmp_path), "train.max_steps": 2, "evaluate.resamples": 100, "evaluate.baselines": []}
+    less = {"output_dir": str(tmp_path), "train.max_steps": 2, "evaluate.resamples": 100, "evaluate.baselines": [], **quick(recipe)}
     made, metrics = run(read(recipe, less), part, recipe.stem, f"tunewright run {recipe.name}")
     expected = json.loads((FOLDER / "expected.json").read_text())[recipe.stem]
     assert expected["scores"].keys() <= metrics["test"].keys()

@@ -76,7 +76,7 @@ def test_lora_on_mean_pooling_with_own_metrics_is_saved_whole_with_its_adapter_b
     )
     folder, metrics = whole_road(
         tmp_path,
-        {"source": str(tickets / "tickets.csv"), "columns": {"text": "body", "label": "queue"}},
+        {"source": str(tickets / "tickets.csv"), "columns": {"text": "body", "label": "queue"}, "rules": {"label-noise": False}},
         model={"base": "embedded", "pooling": "mean", "max_tokens": 32},
         method={"name": "lora", "rank": 4},
         evaluate={"resamples": 100, "metrics": ["f1", "mine.py:share_sure"], "baselines": ["majority"]},
