@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from tunewright.core.errors import UserError, hint
 from tunewright.core.schema import Row
 from tunewright.tasks.base import Answer, Encoded, Role, Task, text_of
-from tunewright.tasks.tags import OUTSIDE, entities
+from tunewright.tasks.tags import OUTSIDE, entities, out_of_order
 from tunewright.tasks.words import joined, trimmed, with_marks
 
 if TYPE_CHECKING:
@@ -217,14 +217,15 @@ class TokenClassification(Task):
             return Found([], np.zeros(0, dtype=np.int16), np.zeros((0, 2), dtype=np.float32))
         first = np.flatnonzero(np.diff(word, prepend=-1))
         of_word = odds if len(first) == len(odds) else _averaged(odds, first)
-        tags, names = _best_tags(of_word), self.tags
+        names, likeliest = self.tags, of_word.argmax(axis=1)
+        tags = _whole_entities(of_word) if out_of_order([names[tag] for tag in likeliest]) else likeliest
         spans = []
         for begin, behind, label in entities([names[tag] for tag in tags]):
             from_, to = int(start[first[begin]]), int(end[first[behind - 1]])
             sure = float(of_word[np.arange(begin, behind), tags[begin:behind]].min())
             spans.append({"start": from_, "end": to, "label": label, "text": text[from_:to], "probability": sure})
         best = -np.sort(-of_word, axis=1)[:, :2]
-        return Found(spans, of_word.argmax(axis=1).astype(np.int16), best.astype(np.float32))
+        return Found(spans, likeliest.astype(np.int16), best.astype(np.float32))
 
     def outcome(self, rows: Sequence[Row], answers: Sequence[Answer]) -> SpanOutcome:
         return self.counted(rows, [[(one["start"], one["end"], one["label"]) for one in answer["spans"]] for answer in answers])
@@ -331,19 +332,14 @@ def _averaged(odds: np.ndarray, first: np.ndarray) -> np.ndarray:
     return np.column_stack([mean[:, 0], (mean[:, 1:, None] * share).reshape(len(first), -1)])
 
 
-def _best_tags(odds: np.ndarray) -> np.ndarray:
-    """(words,) the most probable tags of which each I goes on with an entity of its type: where those that are most probable word by word
-    do not, they are searched for (Viterbi 1967).
+def _whole_entities(odds: np.ndarray) -> np.ndarray:
+    """(words,) the most probable tags of which each I goes on with an entity of its type (Viterbi 1967).
 
     Args:
         odds: (words, tags) probabilities of ``O``, then of B and I of each type.
     """
     import numpy as np
 
-    tags: np.ndarray = odds.argmax(axis=1)
-    behind = np.append(0, tags[:-1])
-    if not np.any((tags > 0) & (tags % 2 == 0) & (behind != tags) & (behind != tags - 1)):
-        return tags
     scores = np.log(np.maximum(odds, np.finfo(np.float64).tiny))
     begins, inside = np.arange(1, odds.shape[1], 2), np.arange(2, odds.shape[1], 2)
     came = np.zeros(odds.shape, dtype=np.int64)
