@@ -16,9 +16,17 @@ from tunewright.core.errors import UserError
 from tunewright.data.read import Table, batches, read
 
 ROWS = [
-    {"text": f"ticket {number}", "label": "ab"[number % 2], "n": number, "tags": ["x"], "chat": [{"role": "user", "content": "hi"}]}
+    {
+        "text": f"ticket {number}", "label": "ab"[number % 2], "n": number, "tags": ["x"], "marks": [number, 2],
+        "chat": [{"role": "user", "content": "hi"}],
+    }
     for number in range(50)
-]
+]  # fmt: skip
+CHAT = pa.list_(pa.struct({"role": pa.string(), "content": pa.string()}))
+NUMBERS = pa.list_(pa.int64())
+SCHEMA = pa.schema(
+    {"text": pa.string(), "label": pa.string(), "n": pa.int64(), "tags": pa.list_(pa.string()), "marks": NUMBERS, "chat": CHAT}
+)
 
 
 def own(table: Table) -> list[tuple[Any, ...]]:
@@ -26,7 +34,7 @@ def own(table: Table) -> list[tuple[Any, ...]]:
 
 
 def written(tmp_path: Path, kind: str) -> Path:
-    table = pa.Table.from_pylist(ROWS)
+    table = pa.Table.from_pylist(ROWS, SCHEMA)
     path = tmp_path / f"a.{kind}"
     if kind == "parquet":
         pq.write_table(table, path, row_group_size=20)
@@ -48,6 +56,7 @@ def test_the_same_rows_are_the_same_table_in_every_format(tmp_path: Path) -> Non
         "string",
         "int64",
         str(pa.list_(pa.string())),
+        str(pa.list_(pa.int64())),
         "string",
         "string",
         "int64",

@@ -14,6 +14,7 @@ from tunewright.core.chance import seed_for
 from tunewright.core.errors import BadConfig, UserError
 from tunewright.model.build import build as build_model
 from tunewright.model.frozen import STATES
+from tunewright.model.states import opened
 from tunewright.pipeline import frozen as cache
 from tunewright.pipeline.frozen import frozen_states, plan_bytes
 from tunewright.pipeline.job import job_of, scorer
@@ -205,6 +206,13 @@ def test_a_damaged_file_is_made_again(lab: Lab) -> None:
     file.write_bytes(good[:100] + bytes([good[100] ^ 1]) + good[101:])
     again = frozen_states(plan, lab.built(plan))
     assert again is not None and file.read_bytes() == good
+    for name in ("about.json", "starts.npy"):
+        whole = (states.folder / name).read_bytes()
+        for at in range(len(whole)):
+            (states.folder / name).write_bytes(whole[:at] + bytes([whole[at] ^ 1 << at % 8]) + whole[at + 1 :])
+            assert opened(states.folder) is None, (name, at)
+        (states.folder / name).write_bytes(whole)
+    assert opened(states.folder) is not None
 
 
 def test_the_looks_at_validation_rows_see_the_same_scores(lab: Lab) -> None:

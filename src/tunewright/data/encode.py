@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tunewright.core.folder import file_hash, text_hash, whole
+from tunewright.core.folder import file_hash, text_hash, write_bytes
 from tunewright.core.schema import Row
 from tunewright.tasks import collate
 from tunewright.tasks.base import Encoded, Task
@@ -23,6 +23,8 @@ from tunewright.tasks.base import Encoded, Task
 BATCH = 4096
 BESIDE = "_beside_"
 """What the columns are called by that no model reads."""
+CHECK = sha256().digest_size
+"""Bytes at the beginning of a kept file: the hash of all that follows, for Parquet's own checksums leave out names and sizes."""
 
 
 @dataclass(frozen=True)
@@ -48,13 +50,12 @@ def encode(rows: Sequence[Row], task: Task, tokenizer: Any, max_tokens: int, cac
 
     The key is a hash over the rows' roles, the tokenizer, the task with its labels, ``max_tokens`` and the code that encodes.
     """
-    place = cache / f"{_key(rows, task, tokenizer, max_tokens)}.parquet" if cache else None
+    place = cache / f"{_key(rows, task, tokenizer, max_tokens)}.rows" if cache else None
     if place and place.exists() and (kept := _read(place, len(rows))):
         return EncodedRows(kept, from_cache=True)
     encoded = [one for start in range(0, len(rows), BATCH) for one in task.encode(rows[start : start + BATCH], tokenizer, max_tokens)]
     if place:
-        with whole(place) as half:
-            pq.write_table(_table(encoded), half, compression="zstd", write_page_checksum=True)
+        _write(place, _table(encoded))
     return EncodedRows(tuple(encoded), from_cache=False)
 
 
@@ -89,16 +90,23 @@ def _table(encoded: Sequence[Encoded]) -> pa.Table:
     return table.replace_schema_metadata({"counts": json.dumps(counts)})
 
 
+def _write(place: Path, table: pa.Table) -> None:
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, compression="zstd")
+    data = sink.getvalue()
+    write_bytes(place, b"".join([sha256(data).digest(), data]))
+
+
 def _read(place: Path, rows: int) -> tuple[Encoded, ...] | None:
     try:
-        table = pq.read_table(place, page_checksum_verification=True)
-        counts = json.loads(table.schema.metadata[b"counts"])
-    except (pa.ArrowException, OSError, KeyError, TypeError, ValueError):
-        return None  # a damaged cache is made again
-    if len(counts["tokens"]) != rows:
+        data = pa.py_buffer(place.read_bytes())
+    except OSError:
         return None
+    if sha256(data[CHECK:]).digest() != data[:CHECK].to_pybytes():
+        return None  # a damaged cache is made again
+    table = pq.read_table(pa.BufferReader(data[CHECK:]))
     with _uncollected():
-        return _rows(table, counts, rows)
+        return _rows(table, json.loads(table.schema.metadata[b"counts"]), rows)
 
 
 @contextmanager

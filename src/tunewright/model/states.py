@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import mmap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 ABOUT, VALUES, STARTS = "about.json", "states.bin", "starts.npy"
+CHECK = "xxh3"
 BLOCK = 1 << 20
 PLACE = "_frozen"
 """In a piece: its number in the file."""
@@ -46,10 +48,17 @@ class States:
         return int(self._about["bytes"])
 
     def is_whole(self) -> bool:
-        """Whether the file has the bytes that were written."""
+        """Whether the files have the bytes that were written."""
+        import xxhash
+
+        digest = xxhash.xxh3_128()
         try:
-            return bool(_hash(self.folder / VALUES) == self._about["xxh3"] and len(self._starts) == self._about["rows"] + 1)
-        except (OSError, ValueError):
+            with (self.folder / VALUES).open("rb") as stream:
+                while block := stream.read(BLOCK):
+                    digest.update(block)
+            told = {name: value for name, value in self._about.items() if name != CHECK}
+            return bool(_checked(digest, self.folder / STARTS, told) == self._about[CHECK])
+        except (OSError, KeyError):
             return False
 
     def rows(self, numbers: Sequence[int], longest: int, left: bool = False) -> Tensor:
@@ -119,7 +128,7 @@ def write(folder: Path, lengths: Sequence[int], blocks: Iterable[Tensor], kept: 
                 stream.write(data)
                 about |= {"made": str(block.dtype).removeprefix("torch."), "width": block.shape[-1], "bytes": about["bytes"] + len(data)}
         np.save(half / STARTS, np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64))
-        write_json(half / ABOUT, {**about, "xxh3": digest.hexdigest()})
+        write_json(half / ABOUT, {**about, CHECK: _checked(digest, half / STARTS, about)})
     return States(folder)
 
 
@@ -172,11 +181,12 @@ class Placed(Sequence[Mapping[str, Any]]):
         return {**self._pieces[at], PLACE: int(self._places[at])}
 
 
-def _hash(path: Path) -> str:
-    import xxhash
+def _checked(digest: Any, starts: Path, about: Mapping[str, Any]) -> str:
+    """The hash of all that is kept, in hex.
 
-    digest = xxhash.xxh3_128()
-    with path.open("rb") as stream:
-        while block := stream.read(BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
+    Args:
+        digest: of the values.
+    """
+    digest.update(starts.read_bytes())
+    digest.update(json.dumps(about).encode())
+    return str(digest.hexdigest())

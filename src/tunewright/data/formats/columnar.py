@@ -171,7 +171,8 @@ def _plain_column(column: pa.ChunkedArray, notes: Notes, number: int) -> pa.Chun
     if pa.types.is_null(kind):
         return column.cast(pa.string())
     if _is_list(kind) and not pa.types.is_nested(kind.value_type):
-        return column.cast(pa.list_(pa.string())) if _is_text(kind.value_type) or pa.types.is_null(kind.value_type) else column
+        text = _is_text(kind.value_type) or pa.types.is_null(kind.value_type)
+        return column.cast(pa.list_(pa.string() if text else kind.value_type))  # one type, whatever a file calls what is in its lists
     if pa.types.is_nested(kind) and not _holds_bytes(kind):
         notes.tell("nested-column", "info", f"a column of {notes.name} holds {kind}; it is kept as JSON text"[:400],
                    "Nothing where the task reads it itself; elsewhere read it with json.loads")  # fmt: skip
