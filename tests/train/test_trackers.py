@@ -329,9 +329,14 @@ def test_a_server_that_is_down_holds_nothing_up_and_gets_all_when_it_is_there_ag
     assert told.count("MLflow can be told again") == 1
 
 
-def test_what_a_server_never_took_is_told_at_the_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "never").write_text("a file where a folder should be")
-    tracker = TRACKERS.build({"name": "mlflow", "uri": f"sqlite:///{tmp_path / 'never' / 'mlflow.db'}"})
+def test_what_a_server_never_took_is_told_at_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import mlflow.store.db.utils
+
+    monkeypatch.setattr(mlflow.store.db.utils.time, "sleep", lambda _: pytest.fail("a database that is down held the training up"))
+    (tmp_path / "mlflow.db").mkdir()
+    tracker = TRACKERS.build({"name": "mlflow", "uri": f"sqlite:///{tmp_path / 'mlflow.db'}"})
     story(tracker, tmp_path)
     told = " ".join(capsys.readouterr().err.split())
     assert "MLflow was not told of 3 steps and looks: all stand in" in told and told.count("cannot be told") == 1

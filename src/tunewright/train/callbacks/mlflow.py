@@ -35,6 +35,7 @@ class MLflow(Tracker):
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")  # or a server that is down holds each step up for minutes
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
         uri = self.uri or f"sqlite:///{Path(self._folder).resolve() / 'mlflow.db'}"
+        _try_database(uri)
         self._client = MlflowClient(tracking_uri=uri)
         if not self._goes_on():
             self._create()
@@ -68,6 +69,23 @@ class MLflow(Tracker):
         found = self._client.get_experiment_by_name(self.experiment)
         experiment = found.experiment_id if found else self._client.create_experiment(self.experiment)
         self._id, self._described = self._client.create_run(experiment, run_name=self._run_name).info.run_id, False
+
+
+def _try_database(uri: str) -> None:
+    """Raise at once where a database cannot be opened: MLflow, without a setting for it, tries ten times in up to 100 seconds."""
+    from mlflow.store.db.db_types import DATABASE_ENGINES, SQLITE
+    from sqlalchemy import create_engine
+
+    kind = uri.partition(":")[0].partition("+")[0]
+    if kind not in DATABASE_ENGINES:
+        return
+    engine = create_engine(uri)
+    if kind == SQLITE and engine.url.database:
+        Path(engine.url.database).parent.mkdir(parents=True, exist_ok=True)
+    try:
+        engine.connect().close()
+    finally:
+        engine.dispose()
 
 
 def _allowed(name: str) -> str:
