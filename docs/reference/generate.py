@@ -297,7 +297,7 @@ def _named(annotation: Any) -> str:
 def _default(field: FieldInfo) -> str:
     if field.is_required():
         return "needed"
-    value = field.get_default(call_default_factory=True)
+    value = field.get_default(call_default_factory=True, validated_data={})
     registry = next((registry for _, registry, _ in KINDS if type(value) in {registry.get(name) for name in registry.places()}), None)
     if registry:
         return f"`{registry.name_of(value)}`"

@@ -122,10 +122,15 @@ def _steps(job: Job, course: Course) -> tuple[Share | StreamShare, int]:
     return share, settings.max_steps or math.ceil(settings.epochs * share.steps)
 
 
+def _checkpoints(model: nn.Module) -> bool:
+    """Whether activations are computed again in the backward pass: a model calls that by its release, its layers in all releases alike."""
+    return any(getattr(module, "gradient_checkpointing", False) for module in model.modules())
+
+
 def _accelerator(model: nn.Module, settings: TrainSettings) -> Accelerator:
     """Devices, precision and processes, as the Trainer sets them up."""
     AcceleratorState._reset_state(reset_partial_state=True)  # of an earlier run in this process, perhaps in another precision
-    unused = DistributedDataParallelKwargs(find_unused_parameters=not getattr(model, "is_activation_checkpointing", False))
+    unused = DistributedDataParallelKwargs(find_unused_parameters=not _checkpoints(model))
     made = Accelerator(
         cpu=not (torch.cuda.is_available() or torch.backends.mps.is_available()),
         mixed_precision="no" if settings.precision == "fp32" else settings.precision,

@@ -16,6 +16,7 @@ from pydantic import Field
 from tunewright.core.config import LANGUAGE
 from tunewright.core.errors import UserError, hint
 from tunewright.data.audit.base import Hit, Looked, Rule, rows_word
+from tunewright.data.audit.normal import composed
 from tunewright.data.audit.pieces import evenly, picked, pieces_of, some
 from tunewright.data.audit.scripts import at_home, not_latin, strangers, words_of
 
@@ -172,7 +173,7 @@ def _words(piece: pa.Array, min_letters: int) -> tuple[np.ndarray, pa.Array]:
     bare = words_of(piece, 2 * READ)
     letters = pc.utf8_length(pc.replace_substring_regex(bare, r"\PL+", ""))
     long = np.flatnonzero(pc.greater_equal(letters, min_letters).to_numpy(zero_copy_only=False))
-    bare = pc.utf8_normalize(bare.take(pa.array(long)), form="NFC")
+    bare = composed(bare.take(pa.array(long)), "NFC")
     return long, pc.if_else(pc.utf8_is_upper(bare), pc.utf8_lower(bare), bare)
 
 
