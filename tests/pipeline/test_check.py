@@ -19,7 +19,9 @@ from tunewright.core.errors import BadConfig, MissingExtra, SeveralErrors, UserE
 from tunewright.core.folder import read_json
 from tunewright.pipeline import check, told
 from tunewright.pipeline.ahead import find_all
+from tunewright.pipeline.data import truncation
 from tunewright.pipeline.recipe import Recipe, build, read
+from tunewright.tasks.base import Encoded
 
 
 @pytest.fixture(scope="module")
@@ -36,10 +38,14 @@ def bare_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def recipe_file(tickets: Path, bare_encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("checked") / "tickets.yaml"
+    with_blob = tmp_path_factory.mktemp("with blob") / "tickets.csv"
+    table = (tickets / "tickets.csv").read_bytes().rstrip(b"\r\n")
+    row = ["x" * 300 if name == "body" else "Billing" for name in table.decode("utf-8-sig", "replace").splitlines()[0].split(",")]
+    with_blob.write_bytes(table + b"\n" + ",".join(row).encode() + b"\n")
     recipe = {
         "task": "text-classification",
         "data": {
-            "source": str(tickets / "tickets.csv"),
+            "source": str(with_blob),
             "columns": {"text": "body", "label": "queue"},
             "policy": {"conflicting-label": "refuse"},
         },
@@ -142,6 +148,22 @@ def test_cut_rows_are_counted_per_split_and_label_and_the_test_split_only_counte
     assert all(one["rows_cut"] > 0 and one["tokens"] > one["tokens_cut"] > 0 for one in splits.values())
     assert sum(one["rows_cut"] for one in splits["train"]["labels"].values()) == splits["train"]["rows_cut"]
     assert "by label: " in words and "counted only" in words
+
+
+def test_a_row_that_the_model_cannot_read_is_counted_and_told(checked):
+    words, facts = checked
+    assert sum(one["rows_unknown"] for one in facts["truncation"]["splits"].values()) == 1, "a word of 300 letters is one unknown token"
+    assert "1 row of which the model knows less than half of the tokens" in words
+
+
+@pytest.mark.parametrize(("marks", "rows"), [((1, 2), 2), ((9, 2), 0)], ids=["a token of its own", "the one that ends a text as well"])
+def test_unknown_tokens_are_told_from_those_that_mark_a_row(marks, rows):
+    seen = [[1, 9, 2], [1, 9, 9, 5, 2], [1, 9, 5, 2], [1, 2], [1, 5, 5, 2]]
+    encoded = [Encoded(({"input_ids": ids},), len(ids), 0) for ids in seen]
+    names = dict.fromkeys(("eos_token_id", "cls_token_id", "sep_token_id", "pad_token_id"), marks[1])
+    tokenizer = SimpleNamespace(unk_token_id=9, bos_token_id=marks[0], **names)
+    found = truncation(tiny.learned(tiny.rows(5)), tokenizer, {"train": (tiny.rows(5), encoded)}, 8, "")
+    assert found["splits"]["train"]["rows_unknown"] == rows
 
 
 def test_the_estimate_has_numbers_and_the_choices_their_price(checked):

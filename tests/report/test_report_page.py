@@ -281,6 +281,14 @@ def test_the_checklist_changes_its_mind_with_the_evidence(tmp_path: Path) -> Non
         assert found[question] == "no", question
 
 
+def test_rows_that_the_model_cannot_read_are_told_beside_those_that_are_cut(tmp_path: Path) -> None:
+    run = single(tmp_path / "run")
+    for cut, told in ((0, "of the tokens."), (4, "of the tokens; 4 cut at 32 tokens.")):
+        change(run, "data.json", truncation={"max_tokens": 32, "splits": {"train": {"rows": 90, "rows_cut": cut, "rows_unknown": 2}}})
+        (item,) = [one for one in checklist(read(run)) if one.question == "Does the model read the texts whole?"]
+        assert item.answer == "no" and item.evidence == f"Of 2 rows of 90 the model knows less than half {told}"
+
+
 def test_what_no_file_tells_is_not_measured_and_never_yes(tmp_path: Path) -> None:
     run = single(tmp_path / "run")
     for name in ("data.json", "metrics.json", "events.jsonl", "looks.jsonl", "manifest.json"):

@@ -107,7 +107,7 @@ def _truncation(plan: Plan, data: Audit | Dataset) -> dict[str, Any]:
         "validation": (plan.validation[0], plan.validation[1].encoded),
         "test": (test, encoded),
     }
-    return truncation(plan.recipe.task, splits, limit, plan.why_tokens)
+    return truncation(plan.recipe.task, plan.base.tokenizer, splits, limit, plan.why_tokens)
 
 
 def _choices(plan: Plan) -> list[dict[str, Any]]:

@@ -90,7 +90,8 @@ def _answers(
     rows = rows_of(dataset.rows(split))
     encoded = encode(rows, predictor.task, predictor.tokenizer, predictor.max_tokens, None if split == "test" else cache_folder(recipe))
     limits = facts["truncation"]
-    limits["splits"][split] = truncation(predictor.task, {split: (rows, encoded.encoded)}, predictor.max_tokens, "")["splits"][split]
+    cuts = truncation(predictor.task, predictor.tokenizer, {split: (rows, encoded.encoded)}, predictor.max_tokens, "")
+    limits["splits"][split] = cuts["splits"][split]
     began = time.monotonic()
     return rows, predictor.answers(rows, encoded.encoded), time.monotonic() - began
 

@@ -88,5 +88,5 @@ def data_facts(plan: Plan) -> dict[str, Any]:
         **summary,
         "folder": str(Path(summary["folder"]).resolve()),
         "history": plan.dataset.manifest.get("history", []),
-        "truncation": truncation(plan.recipe.task, splits, limit, plan.why_tokens),
+        "truncation": truncation(plan.recipe.task, plan.base.tokenizer, splits, limit, plan.why_tokens),
     }

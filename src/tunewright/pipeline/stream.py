@@ -161,7 +161,7 @@ def steps_of(folder: Path, plan: Plan, position: Mapping[str, Any] | None) -> It
         ledger=ledger,
         shuffle=Shuffle(streaming.buffer_rows, train.batch_size, micro_rows(train), train.bucket, recipe.seed),
         encode=Encoder(recipe.task, plan.base.tokenizer, recipe.model.max_tokens),
-        cuts=Cuts(recipe.task, recipe.model.max_tokens),
+        cuts=Cuts(recipe.task, plan.base.tokenizer, recipe.model.max_tokens),
         epoch_rows=facts["epoch_rows"],
         workers=streaming.workers,
     )
@@ -185,10 +185,11 @@ class Cuts:
     """Rows and what was encoded of them -> what was cut, as ``data.json`` tells it of a split."""
 
     task: Task
+    tokenizer: Any
     max_tokens: int
 
     def __call__(self, rows: Sequence[Row], encoded: Sequence[Encoded]) -> dict[str, Any]:
-        found: dict[str, Any] = truncation(self.task, {"train": (rows, encoded)}, self.max_tokens, "")["splits"]["train"]
+        found: dict[str, Any] = truncation(self.task, self.tokenizer, {"train": (rows, encoded)}, self.max_tokens, "")["splits"]["train"]
         return found
 
 

@@ -127,6 +127,8 @@ def _told_cuts(cuts: Mapping[str, Any]) -> Iterator[str]:
         counted = " (counted only, nothing else is looked at)" if split == "test" else ""
         yield f"  {split}: {one['rows_cut']:,} of {one['rows']:,} rows are cut, {one['tokens_cut']:,} of {one['tokens']:,} tokens{counted}"
         worst = sorted(one["labels"].items(), key=lambda item: -item[1]["rows_cut"])[:5]
+        if one["rows_unknown"]:
+            yield f"      {_rows(one['rows_unknown'])} of which the model knows less than half of the tokens (see: tunewright show)"
         if worst:
             yield "      by label: " + ", ".join(f"{name} {_rows(cut['rows_cut'])} ({cut['tokens_cut']:,} tokens)" for name, cut in worst)
 

@@ -107,6 +107,9 @@ def _read_whole(facts: Facts) -> Item:
     if not isinstance(truncation, Truncation):
         return Item(question, "not measured", str(truncation))
     rows, cut = sum(one.rows for one in truncation.splits.values()), sum(one.rows_cut for one in truncation.splits.values())
+    if unknown := sum(one.rows_unknown for one in truncation.splits.values()):
+        told = f"Of {plural(unknown, 'row')} of {count(rows)} the model knows less than half of the tokens"
+        return Item(question, "no", f"{told}{f'; {count(cut)} cut at {truncation.max_tokens} tokens' if cut else ''}.")
     if cut:
         return Item(question, "no", f"{plural(cut, 'row')} of {count(rows)} ({percent(cut / rows)}) cut at {truncation.max_tokens} tokens.")
     return Item(question, "yes", f"No row of {count(rows)} is longer than {truncation.max_tokens} tokens.")

@@ -216,6 +216,8 @@ class CutSplit(Fact):
     rows_cut: int
     tokens: int = 0
     tokens_cut: int = 0
+    rows_unknown: int = 0
+    """Rows of which the model knows less than half of the tokens."""
     labels: dict[str, CutLabel] = {}
 
 
