@@ -100,11 +100,11 @@ def _write(place: Path, table: pa.Table) -> None:
 def _read(place: Path, rows: int) -> tuple[Encoded, ...] | None:
     try:
         data = pa.py_buffer(place.read_bytes())
-    except OSError:
-        return None
-    if sha256(data[CHECK:]).digest() != data[:CHECK].to_pybytes():
-        return None  # a damaged cache is made again
-    table = pq.read_table(pa.BufferReader(data[CHECK:]))
+        if sha256(data[CHECK:]).digest() != data[:CHECK].to_pybytes():
+            return None  # a damaged cache is made again
+        table = pq.read_table(pa.BufferReader(data[CHECK:]))
+    except (pa.ArrowException, OSError):
+        return None  # so is one that another release of Arrow wrote and this one cannot read
     with _uncollected():
         return _rows(table, json.loads(table.schema.metadata[b"counts"]), rows)
 
